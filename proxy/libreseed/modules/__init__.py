@@ -1,0 +1,1 @@
+"""`.libreseed_modules`: resolve, unpack, lay out, run."""

@@ -1,0 +1,1 @@
+"""Finding records and holders: the overlay."""

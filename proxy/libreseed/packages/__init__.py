@@ -1,0 +1,1 @@
+"""Pure knowledge of npm packages: names, versions, integrity, packuments, policy."""

@@ -1,0 +1,45 @@
+"""Subresource integrity, as npm uses it: `sha512-<base64>` (W3C SRI, npm's `ssri`)."""
+
+import base64
+import binascii
+import hashlib
+
+from libreseed.errors import InvalidInputError
+
+SHA512_LENGTH = 64
+CONTENT_KEY_PREFIX = "libreseed:sha512-"
+
+
+def format_integrity(digest: bytes) -> str:
+    """Return the SRI text of a 64-byte SHA-512 digest."""
+    return "sha512-" + base64.b64encode(digest).decode()
+
+
+def parse_integrity(text: str) -> bytes | None:
+    """Return the 64-byte SHA-512 digest in an SRI text, or None when it has only weaker hashes.
+
+    An SRI text is a list of hashes parted by spaces, each with optional `?options`. Only sha512 decides.
+    Raises InvalidInputError when a sha512 entry is not 64 bytes of base64.
+    """
+    for entry in text.split():
+        algorithm, _, value = entry.partition("-")
+        if algorithm != "sha512":
+            continue
+        try:
+            digest = base64.b64decode(value.partition("?")[0], validate=True)
+        except binascii.Error:
+            digest = b""
+        if len(digest) != SHA512_LENGTH:
+            raise InvalidInputError(f"{entry[:120]!r} is not a sha512 integrity.")
+        return digest
+    return None
+
+
+def sha512(data: bytes) -> bytes:
+    """Return the 64-byte SHA-512 digest of `data`."""
+    return hashlib.sha512(data).digest()
+
+
+def content_key(digest: bytes) -> str:
+    """Return the overlay key under which holders of these bytes announce themselves."""
+    return CONTENT_KEY_PREFIX + digest.hex()

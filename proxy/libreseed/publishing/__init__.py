@@ -1,0 +1,1 @@
+"""From a new version, or a mirrored one, to a signed record that is found and seeded."""

@@ -1,0 +1,1 @@
+"""The npm registry protocol over HTTP; translates, holds no rules."""

@@ -1,0 +1,1 @@
+"""Renders the npm package `libreseed` from the template folders."""

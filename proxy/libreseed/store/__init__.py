@@ -1,0 +1,1 @@
+"""What is on disk: blobs as files and the SQLite database."""

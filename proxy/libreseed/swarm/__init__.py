@@ -1,0 +1,1 @@
+"""Moving bytes: torrents, the BitTorrent session, fetching and seeding."""

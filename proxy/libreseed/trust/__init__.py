@@ -1,0 +1,1 @@
+"""Pure trust: keys, records, snapshots, name ownership, history."""
