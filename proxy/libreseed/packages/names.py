@@ -43,9 +43,7 @@ def check_publishable_name(name: str) -> str:
     """
     check_name(name)
     if not _PUBLISHABLE.fullmatch(name):
-        raise InvalidInputError(
-            f"{name!r} cannot be published: new names use only a-z, 0-9, '.', '_', '~' and '-'."
-        )
+        raise InvalidInputError(f"{name!r} cannot be published: new names use only a-z, 0-9, '.', '_', '~' and '-'.")
     return name
 
 
