@@ -1,0 +1,260 @@
+"""The upstream registry, as the rest of LibreSeed uses it: packuments and tarballs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import orjson
+from yarl import URL
+
+from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.packages.names import check_name
+from libreseed.upstream.faults import shown
+from libreseed.upstream.flights import SingleFlight
+from libreseed.upstream.limits import Limits
+from libreseed.upstream.retries import with_retries
+from libreseed.upstream.settings import UpstreamSettings
+from libreseed.upstream.transport import Answer, Transport
+
+SettingsFactory = Callable[[], Awaitable[UpstreamSettings]]
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What tells one state of a document from another (RFC 9110, 8.8); "" where the upstream gave none."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Packument:
+    """A full packument. `body`: its JSON as the upstream sent it.
+
+    `restricted`: credentials were sent for it, so neither it nor its tarballs may be seeded or announced.
+    """
+
+    body: bytes
+    validators: Validators
+    restricted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The packument is still the one that the caller's validators stand for. `restricted`: as in Packument."""
+
+    restricted: bool
+
+
+class TarballStream:
+    """The bytes of one tarball on their way. Iterate it once.
+
+    `length`: in bytes, or None when the upstream does not say. `restricted`: credentials were sent for it, so it
+    may be neither seeded nor announced.
+    """
+
+    def __init__(self, answer: Answer, limit: int) -> None:
+        self.length = answer.length
+        self.restricted = answer.restricted
+        self._answer = answer
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give chunks of at most 256 KiB, as they come.
+
+        Raises UnavailableError: the bytes stop coming, end before `length` or exceed the limit.
+        """
+        left = self._limit
+        while chunk := await self._answer.read():
+            left -= len(chunk)
+            if left < 0:
+                raise UnavailableError(f"The upstream's tarball is larger than {self._limit} bytes.")
+            yield chunk
+
+
+class Upstream:
+    """The npm registry behind us.
+
+    `settings` may be a factory: then the upstream can be had at once, and the factory is awaited when the upstream
+    is first used (see `ready`). `node_id` goes with every request, so that a circle of nodes is noticed.
+    """
+
+    def __init__(
+        self, settings: UpstreamSettings | SettingsFactory, *, node_id: str, limits: Limits | None = None
+    ) -> None:
+        self._given = settings
+        self._node_id = node_id
+        self._limits = limits or Limits()
+        self._settings: UpstreamSettings | None = None
+        self._failure: tuple[float, ConfigError] | None = None
+        self._transport: Transport | None = None
+        self._closed = False
+        self._openings: SingleFlight[None, UpstreamSettings] = SingleFlight()
+        self._packuments: SingleFlight[tuple[str, Validators | None], Packument | NotModified] = SingleFlight()
+
+    @property
+    def url(self) -> str | None:
+        """The registry's URL, without user and password; None when there is none or it is not known yet."""
+        settings = self._given if isinstance(self._given, UpstreamSettings) else self._settings
+        return settings.registry if settings else None
+
+    @property
+    def requests(self) -> int:
+        """The number of HTTP requests sent so far: every attempt, redirect and revalidation is one."""
+        return self._transport.requests if self._transport else 0
+
+    async def ready(self) -> UpstreamSettings:
+        """Return the settings, read now if they are not known yet.
+
+        Raises ConfigError: the factory failed; it is asked again after `limits.npm_again`. UnavailableError: closed.
+        """
+        if self._closed:
+            raise UnavailableError("The upstream is closed.")
+        if self._settings is not None:
+            return self._settings
+        if self._failure is not None:
+            when, failure = self._failure
+            if asyncio.get_running_loop().time() < when + self._limits.npm_again:
+                raise failure
+        return await self._openings.run(None, self._open)
+
+    async def packument(self, name: str, validators: Validators | None = None) -> Packument | NotModified:
+        """Return the full packument of `name`, or NotModified if it is still what `validators` stand for.
+
+        Callers that ask for the same at the same time share one request; it is cancelled when all of them are gone.
+        Raises NotFoundError (the upstream has no such package, or there is no upstream), UnauthorizedError,
+        ForbiddenError, UnavailableError (everything else that can go wrong), InvalidInputError (no package name).
+        """
+        check_name(name)
+        return await self._packuments.run((name, validators), lambda: self._fetch_packument(name, validators))
+
+    @asynccontextmanager
+    async def tarball(self, name: str, file: str) -> AsyncGenerator[TarballStream, None]:
+        """Open the tarball `file`, such as `core-7.0.0.tgz`, of the package `name`. Raises as `packument` does."""
+        check_name(name)
+        if file in ("", ".", ".."):
+            raise InvalidInputError(f"{file!r} is not the name of a tarball of {name}.")
+        registry, transport = await self._registry(name)
+        url = URL(f"{registry}{name}/-/{quote(file, safe='+~!()*')}", encoded=True)
+        async with self._open_tarball(transport, url, registry) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def tarball_at(self, url: str, *, name: str = "") -> AsyncGenerator[TarballStream, None]:
+        """Open the tarball at a packument's `dist.tarball`, which may be on another host than the registry.
+
+        `name` is the package, whose scope decides the registry that the URL is asked for on behalf of. Raises as
+        `packument` does, InvalidInputError when it is no http or https URL.
+        """
+        registry, transport = await self._registry(name)
+        try:
+            target = URL(url)
+        except ValueError as error:
+            raise InvalidInputError(f"{url[:200]!r} is not the URL of a tarball.") from error
+        async with self._open_tarball(transport, target, registry) as stream:
+            yield stream
+
+    async def close(self) -> None:
+        """Cancel what is under way and close all connections. May be called more than once."""
+        self._closed = True
+        await self._openings.close()
+        await self._packuments.close()
+        if self._transport is not None:
+            await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _open(self) -> UpstreamSettings:
+        try:
+            settings = self._given if isinstance(self._given, UpstreamSettings) else await self._given()
+        except ConfigError as error:
+            self._failure = asyncio.get_running_loop().time(), error
+            raise
+        self._transport = Transport(settings, node_id=self._node_id, limits=self._limits)
+        self._settings = settings
+        return settings
+
+    async def _registry(self, name: str) -> tuple[URL, Transport]:
+        try:
+            settings = await self.ready()
+        except ConfigError as error:
+            raise UnavailableError(f"The upstream is not known. {error.message}", hint=error.hint) from error
+        registry = settings.registry_for(name)
+        if registry is None or self._transport is None:
+            raise NotFoundError("No upstream registry is configured.")
+        return URL(registry, encoded=True), self._transport
+
+    async def _fetch_packument(self, name: str, validators: Validators | None) -> Packument | NotModified:
+        registry, transport = await self._registry(name)
+        url = URL(f"{registry}{name.replace('/', '%2f')}", encoded=True)
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if validators is not None and validators.etag:
+            headers["If-None-Match"] = validators.etag
+        if validators is not None and validators.last_modified:
+            headers["If-Modified-Since"] = validators.last_modified
+
+        async def attempt() -> Packument | NotModified:
+            with closing(await transport.get(url, registry, headers, decompress=True)) as answer:
+                if answer.status == 304:
+                    return NotModified(answer.restricted)
+                body = await self._read_document(answer, name)
+                state = Validators(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
+                return Packument(body, state, answer.restricted)
+
+        try:
+            async with asyncio.timeout(self._limits.packument):
+                return await with_retries(attempt, self._limits)
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"The upstream did not deliver the packument of {name} within {self._limits.packument:g} s."
+            ) from error
+
+    async def _read_document(self, answer: Answer, name: str) -> bytes:
+        limit = self._limits.packument_bytes
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await answer.read():
+            size += len(chunk)
+            if size > limit:
+                raise UnavailableError(f"The upstream's packument of {name} is larger than {limit} bytes.")
+            chunks.append(chunk)
+        body = b"".join(chunks).strip()
+        # HTTP itself notices a body that ends early, unless nothing but the closed connection marks its end.
+        framed = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
+        looks_whole = body.startswith(b"{") and body.endswith(b"}")
+        if not looks_whole or not (framed or await asyncio.to_thread(_is_json, body)):
+            raise UnavailableError(f"The upstream's packument of {name} is not a complete JSON object.")
+        return body
+
+    @asynccontextmanager
+    async def _open_tarball(self, transport: Transport, url: URL, registry: URL) -> AsyncGenerator[TarballStream, None]:
+        headers = {"Accept": "application/octet-stream, */*", "Accept-Encoding": "identity"}
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                answer = await with_retries(
+                    lambda: transport.get(url, registry, headers, decompress=False), self._limits
+                )
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"The upstream did not begin to deliver {shown(url)} within {self._limits.answer:g} s."
+            ) from error
+        with closing(answer):
+            yield TarballStream(answer, self._limits.tarball_bytes)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True

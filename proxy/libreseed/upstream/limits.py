@@ -1,0 +1,29 @@
+"""The limits that hold for everything that comes from the upstream."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes.
+
+    `connect`: one connection with its TLS handshake. `packument`: a whole packument, retries included.
+    `answer`: until the headers of a tarball are there, retries included. `idle`: between two parts of a body.
+    `retries`: after the first attempt. `backoff`: before the first retry, doubled for each further one.
+    `retry_after`: the longest wait that the upstream may ask for; if it asks for more, we give up at once.
+    `npm_again`: before a failed reading of npm's configuration is tried again.
+    `connections`: open at a time, per host.
+    """
+
+    connect: float = 5.0
+    packument: float = 60.0
+    answer: float = 60.0
+    idle: float = 30.0
+    retries: int = 2
+    backoff: float = 0.25
+    retry_after: float = 5.0
+    npm_again: float = 30.0
+    connections: int = 32
+    redirects: int = 5
+    packument_bytes: int = 256 * 1024 * 1024
+    tarball_bytes: int = 2 * 1024 * 1024 * 1024

@@ -1,0 +1,242 @@
+"""The upstream as npm's own configuration names it.
+
+Plain settings come from npm itself, which alone knows its default registry. npm does not tell secrets, so those
+are read from the files and variables that npm reads, in npm's order of precedence.
+"""
+
+import asyncio
+import base64
+import binascii
+import ipaddress
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from yarl import URL
+
+from libreseed.errors import ConfigError
+from libreseed.upstream.ini import expand, parse_ini
+from libreseed.upstream.npm import WAY_OUT, list_config, list_default_config
+from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
+
+NPM_TIMEOUT = 20.0
+
+_CREDENTIAL_FIELDS = ("_authToken", "_auth", "username", "_password", "certfile", "keyfile")
+_PREFIX = "npm_config_"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Where we listen ourselves: a host name or address, and a TCP port."""
+
+    host: str
+    port: int
+
+    def is_at(self, url: URL) -> bool:
+        """Tell whether `url` leads back to us: our port at our host or at any name of this machine."""
+        host = (url.host or "").lower().rstrip(".")
+        return url.port == self.port and (host == self.host.lower() or _is_this_machine(host))
+
+
+async def read_settings(
+    choice: str,
+    own: Own,
+    *,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = NPM_TIMEOUT,
+) -> UpstreamSettings:
+    """Return the upstream that the user chose: `auto`, `none` or a URL.
+
+    `auto` is the registry that npm is configured with in `directory` (default: the current one), and npm's built-in
+    one where npm is configured with ourselves. A URL is used with npm's TLS, proxy and credentials, if npm is there.
+    npm has `timeout` seconds. Raises ConfigError: npm cannot be asked, or what it or the user says is no registry.
+    """
+    directory = directory or Path.cwd()
+    environment = os.environ if environment is None else environment
+    if choice == "none":
+        return UpstreamSettings(registry=None)
+    if choice == "auto":
+        config = await _effective_config(environment, directory, timeout)
+        registry = _registry_url(config.get("registry"))
+        if own.is_at(registry):
+            default = await list_default_config(environment, timeout=timeout)
+            registry = _registry_url(default.get("registry"))
+            if own.is_at(registry):
+                raise ConfigError("The registry that npm falls back to is this server itself.", hint=WAY_OUT)
+    else:
+        registry = _registry_url(choice)
+        if own.is_at(registry):
+            raise ConfigError(f"The upstream {choice} is this server itself.", hint=WAY_OUT)
+        try:
+            config = await _effective_config(environment, directory, timeout)
+        except ConfigError as error:
+            _log.warning("The upstream is used without npm's TLS, proxy and credentials. %s", error.message)
+            config = {}
+    return _settings(registry, config, own, environment)
+
+
+async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
+    public = await list_config(environment, directory, timeout=timeout)
+    return await asyncio.to_thread(_with_secrets, public, environment, directory)
+
+
+def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], directory: Path) -> dict[str, object]:
+    files = [public.get("globalconfig"), public.get("userconfig"), _project_folder(directory) / ".npmrc"]
+    merged: dict[str, object] = {}
+    for file in files:
+        if not isinstance(file, str | Path):
+            continue
+        try:
+            text = Path(file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for key, value in parse_ini(text).items():
+            merged[expand(key, environment)] = expand(value.strip(), environment) if isinstance(value, str) else value
+    for variable, text in environment.items():
+        if not variable.lower().startswith(_PREFIX) or not text:
+            continue
+        key = variable[len(_PREFIX) :]
+        if not key.startswith("//"):
+            key = key[:1] + key[1:].replace("_", "-").lower()
+        merged[key] = expand(text.strip(), environment)
+    return merged | dict(public)
+
+
+def _project_folder(directory: Path) -> Path:
+    for folder in (directory, *directory.parents):
+        if (folder / "package.json").exists() or (folder / "node_modules").is_dir():
+            return folder
+    return directory
+
+
+def _settings(
+    registry: URL, config: Mapping[str, object], own: Own, environment: Mapping[str, str]
+) -> UpstreamSettings:
+    credentials = _credentials(config)
+    scopes: dict[str, str] = {}
+    for key, value in config.items():
+        scope, colon, field = key.partition(":")
+        if not (scope.startswith("@") and colon and field == "registry" and value):
+            continue
+        url = _registry_url(value)
+        if not own.is_at(url):
+            scopes[scope] = _without_user(url, credentials)
+    return UpstreamSettings(
+        registry=_without_user(registry, credentials),
+        scopes=scopes,
+        credentials=credentials,
+        tls=Tls(
+            strict=config.get("strict-ssl") not in (False, "false"),
+            cafile=_text(config.get("cafile")),
+            ca=tuple(pem for item in _items(config.get("ca")) if (pem := _pem(item))),
+            extra_cafile=environment.get("NODE_EXTRA_CA_CERTS", ""),
+            cert=_pem(config.get("cert")),
+            key=_pem(config.get("key")),
+        ),
+        proxies=_proxies(config, environment),
+    )
+
+
+def _registry_url(value: object) -> URL:
+    text = _text(value).strip()
+    try:
+        url = URL(text)
+        valid = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+    except ValueError:
+        valid = False
+    if not valid:
+        shown = text.rpartition("@")[2][:80]
+        raise ConfigError(f"{shown!r} is not the URL of a registry.", hint="It begins with http:// or https://.")
+    path = url.raw_path if url.raw_path.endswith("/") else url.raw_path + "/"
+    return url.with_path(path, encoded=True)
+
+
+def _without_user(url: URL, credentials: dict[str, Credentials]) -> str:
+    """Return the URL without user and password, which become the registry's credentials if it has no others."""
+    bare = url.with_user(None)
+    if url.user:
+        basic = _basic(url.user, url.password or "")
+        credentials.setdefault(f"//{bare.host_port_subcomponent}{bare.raw_path}", Credentials(authorization=basic))
+    return str(bare)
+
+
+def _credentials(config: Mapping[str, object]) -> dict[str, Credentials]:
+    fields: dict[str, dict[str, str]] = {}
+    for key, value in config.items():
+        registry, colon, field = key.rpartition(":")
+        # A variable that is not set stays in the text; sent, it would turn an open registry's answers into 401.
+        if registry.startswith("//") and colon and field in _CREDENTIAL_FIELDS and "${" not in _text(value):
+            fields.setdefault(registry, {})[field] = _text(value)
+    return {key: found for key, values in fields.items() if (found := _from_fields(key, values)) is not None}
+
+
+def _from_fields(key: str, values: Mapping[str, str]) -> Credentials | None:
+    token, basic, user, password, certfile, keyfile = (values.get(field, "") for field in _CREDENTIAL_FIELDS)
+    if any(not character.isprintable() for character in token + basic):
+        raise ConfigError(f"npm's credentials for {key} hold a line break or control character.")
+    authorization = ""
+    if token:
+        authorization = f"Bearer {token}"
+    elif basic:
+        authorization = f"Basic {basic}"
+    elif user and password:
+        try:
+            authorization = _basic(user, base64.b64decode(password + "==").decode(errors="replace"))
+        except binascii.Error as error:
+            raise ConfigError(f"npm's {key}:_password is not base64.") from error
+    if certfile and keyfile:
+        return Credentials(authorization, str(Path(certfile).expanduser()), str(Path(keyfile).expanduser()))
+    return Credentials(authorization) if authorization else None
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _proxies(config: Mapping[str, object], environment: Mapping[str, str]) -> Proxies:
+    variables = {key.lower(): value for key, value in environment.items() if value}
+    https = variables.get("https_proxy", "")
+    http = https or variables.get("http_proxy", "") or variables.get("proxy", "")
+    # npm uses its own setting for both schemes, and prefers `https-proxy`.
+    if own := _text(config.get("https-proxy")) or _text(config.get("proxy")):
+        http = https = own
+    without = [part for item in _items(config.get("noproxy")) for part in _text(item).split(",") if part.strip()]
+    for proxy in (http, https):
+        if proxy and not proxy.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"npm's proxy {proxy.rpartition('@')[2]!r} is not an HTTP proxy.",
+                hint="Name one that begins with http:// or https://, in npm's https-proxy or in HTTPS_PROXY.",
+            )
+    return Proxies(
+        http=http,
+        https=https,
+        without=tuple(part.strip() for part in without or variables.get("no_proxy", "").split(",") if part.strip()),
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost") or host == socket.gethostname().lower():
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _pem(value: object) -> str:
+    return _text(value).replace("\\n", "\n")

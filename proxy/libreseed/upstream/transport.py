@@ -1,0 +1,154 @@
+"""One HTTP exchange with a registry: redirects followed, credentials kept where they belong.
+
+aiohttp, because it was measured at 16 to 25 times the requests of httpx (4 KB answers, 16 at a time).
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from libreseed import __version__
+from libreseed.errors import InvalidInputError, UnavailableError
+from libreseed.upstream.faults import fault_of_status, faults_named, shown
+from libreseed.upstream.limits import Limits
+from libreseed.upstream.settings import Credentials, UpstreamSettings
+from libreseed.upstream.tls import make_context
+
+VIA_HEADER = "X-Libreseed-Via"
+
+_READ_SIZE = 256 * 1024
+_ERROR_BODY_SIZE = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Answer:
+    """An answer whose body is not yet read. `restricted`: credentials were sent for it. Close it."""
+
+    def __init__(self, response: aiohttp.ClientResponse, url: URL, limits: Limits, *, restricted: bool) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.length = response.content_length
+        self.restricted = restricted
+        self._response = response
+        self._url = url
+        self._limits = limits
+
+    async def read(self) -> bytes:
+        """Return what has come of the body, at most 256 KiB, b"" at its end.
+
+        Raises TransientError: nothing comes for `limits.idle`, or the body ends early.
+        """
+        with faults_named(self._url, self._limits):
+            return await self._response.content.read(_READ_SIZE)
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else break it off."""
+        self._response.close()
+
+
+class Transport:
+    """Connections to the registries of one `UpstreamSettings`.
+
+    Every request carries `X-Libreseed-Via: <node id>`. A server is to refuse a request that carries its own id: it
+    came round in a circle.
+    """
+
+    def __init__(self, settings: UpstreamSettings, *, node_id: str, limits: Limits) -> None:
+        self.requests = 0
+        self._settings = settings
+        self._limits = limits
+        self._contexts: dict[Credentials | None, ssl.SSLContext] = {}
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._count)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=limits.connections, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"libreseed/{__version__}", VIA_HEADER: node_id},
+            read_bufsize=_READ_SIZE,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle),
+            trace_configs=[trace],
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def get(self, url: URL, registry: URL, headers: Mapping[str, str], *, decompress: bool) -> Answer:
+        """Ask for `url` on behalf of `registry` and return its answer of status 200, or 304 to a conditional request.
+
+        Follows redirects, `limits.redirects` at most, never from https to http; credentials do not follow to another
+        origin. Raises NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError
+        (408, 420, 429, 5xx, connection faults), UnavailableError (everything else), InvalidInputError (`url` is no
+        http or https URL), ConfigError (npm's certificates cannot be used).
+        """
+        if url.scheme not in ("http", "https") or not url.host:
+            raise InvalidInputError("A tarball's URL must begin with http:// or https://.")
+        conditional = "If-None-Match" in headers or "If-Modified-Since" in headers
+        origin, restricted = url.origin(), False
+        for _ in range(self._limits.redirects + 1):
+            credentials = self._settings.credentials_for(url, registry) if url.origin() == origin else None
+            restricted = restricted or credentials is not None or self._settings.tls.identifies
+            with faults_named(url, self._limits):
+                response = await self._send(url, headers, credentials, decompress=decompress)
+            if response.status == 200 or (response.status == 304 and conditional):
+                return Answer(response, url, self._limits, restricted=restricted)
+            with faults_named(url, self._limits):
+                await _finish(response)
+            if response.status not in _REDIRECTS:
+                raise fault_of_status(response.status, url, response.headers.get("Retry-After", ""))
+            url = _redirect_target(url, response.headers.get("Location", ""))
+        raise UnavailableError(f"{shown(url)} is reached after more than {self._limits.redirects} redirects.")
+
+    async def _send(
+        self, url: URL, headers: Mapping[str, str], credentials: Credentials | None, *, decompress: bool
+    ) -> aiohttp.ClientResponse:
+        sent = dict(headers)
+        if credentials is not None and credentials.authorization:
+            sent["Authorization"] = credentials.authorization
+        return await self._session.get(
+            url.with_user(None),
+            headers=sent,
+            allow_redirects=False,
+            auto_decompress=decompress,
+            proxy=self._settings.proxies.proxy_for(url) or None,
+            ssl=await self._context(credentials) if url.scheme == "https" else True,
+        )
+
+    async def _context(self, credentials: Credentials | None) -> ssl.SSLContext:
+        key = credentials if credentials is not None and credentials.certfile else None
+        if key not in self._contexts:
+            context = await asyncio.to_thread(make_context, self._settings.tls, key)
+            # Connections are shared by context, so all must use the one that came first.
+            self._contexts.setdefault(key, context)
+        return self._contexts[key]
+
+    async def _count(self, session: aiohttp.ClientSession, context: SimpleNamespace, parameters: Any) -> None:
+        self.requests += 1
+
+
+async def _finish(response: aiohttp.ClientResponse) -> None:
+    """Read a small body to its end, which leaves the connection open for the next request."""
+    try:
+        left = _ERROR_BODY_SIZE
+        while left > 0 and (chunk := await response.content.read(left)):
+            left -= len(chunk)
+    finally:
+        response.close()
+
+
+def _redirect_target(url: URL, location: str) -> URL:
+    try:
+        target = url.join(URL(location, encoded=True))
+        valid = bool(location) and target.scheme in ("http", "https") and bool(target.host)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UnavailableError(f"{shown(url)} redirects to nowhere.")
+    if url.scheme == "https" and target.scheme == "http":
+        raise UnavailableError(f"{shown(url)} redirects from https to http, which is not safe.")
+    return target
