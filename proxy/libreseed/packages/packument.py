@@ -1,0 +1,146 @@
+"""Packuments and their forms. Source: npm's registry documentation, "Package metadata".
+
+A packument here is the parsed JSON object of a whole package. Inside the program `dist.tarball` may be any URL;
+every form that leaves it gets our own.
+"""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from nodesemver import max_satisfying  # type: ignore[import-untyped]
+
+from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.packages.names import tarball_file, tarball_path
+
+Packument = dict[str, Any]
+Manifest = dict[str, Any]
+
+ABBREVIATED_TYPE = "application/vnd.npm.install-v1+json"
+
+_ABBREVIATED_FIELDS = (
+    "name",
+    "version",
+    "deprecated",
+    "dependencies",
+    "optionalDependencies",
+    "devDependencies",
+    "bundleDependencies",
+    "bundledDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "acceptDependencies",
+    "bin",
+    "directories",
+    "dist",
+    "engines",
+    "cpu",
+    "os",
+    "libc",
+    "funding",
+    "_hasShrinkwrap",
+    "hasInstallScript",
+)
+_VOLATILE_FIELDS = ("_rev", "_id", "_attachments", "readme", "readmeFilename", "users", "_cached", "_uplinks")
+_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+_EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+
+
+def check_packument(value: object, name: str) -> Packument:
+    """Return `value` when it is a packument of `name`. Raises InvalidInputError."""
+    match value:
+        case {"name": str(found), "versions": dict(versions), "dist-tags": dict()} if found == name:
+            for version, manifest in versions.items():
+                if not isinstance(manifest, dict) or not isinstance(manifest.get("dist"), dict):
+                    raise InvalidInputError(f"The packument of {name} has no manifest for {version}.")
+            return value  # type: ignore[return-value]
+        case _:
+            raise InvalidInputError(f"That is not a packument of {name}.")
+
+
+def with_tarballs(packument: Packument, base_url: str) -> Packument:
+    """Return a copy whose tarball URLs are `<base_url>/<name>/-/<file>`; with "" they are relative paths."""
+    return {
+        **packument,
+        "versions": {
+            version: _with_tarball(manifest, packument["name"], version, base_url)
+            for version, manifest in packument["versions"].items()
+        },
+    }
+
+
+def abbreviated(packument: Packument) -> Packument:
+    """Return the form for `Accept: application/vnd.npm.install-v1+json`, with `time` and `libc` kept.
+
+    Clients with a minimum release age need `time`, though npm's own abbreviated form lacks it.
+    """
+    time = packument.get("time")
+    short: Packument = {
+        "name": packument["name"],
+        "dist-tags": packument["dist-tags"],
+        "versions": {version: _abbreviate(manifest) for version, manifest in packument["versions"].items()},
+    }
+    if isinstance(time, dict):
+        short["time"] = time
+        if "modified" in time:
+            short["modified"] = time["modified"]
+    return short
+
+
+def portable(packument: Packument) -> Packument:
+    """Return what a snapshot carries: no volatile fields, no readme, tarball paths instead of URLs."""
+    kept = {key: value for key, value in packument.items() if key not in _VOLATILE_FIELDS}
+    return with_tarballs(kept, "")
+
+
+def manifest_of(packument: Packument, wanted: str) -> Manifest:
+    """Return the manifest of a version, dist-tag or range. Raises NotFoundError."""
+    versions: dict[str, Manifest] = packument["versions"]
+    exact = versions.get(wanted) or versions.get(str(packument["dist-tags"].get(wanted)))
+    if exact is not None:
+        return exact
+    best = None if _EXACT_VERSION.fullmatch(wanted) else _max_satisfying(list(versions), wanted)
+    if best is None:
+        raise NotFoundError(f"{packument['name']} has no version {wanted}.")
+    return versions[best]
+
+
+def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
+    """Return the manifest whose tarball has this file name. Raises NotFoundError."""
+    name = packument["name"]
+    for version, manifest in packument["versions"].items():
+        if file in (tarball_file(name, version), _url_file(manifest)):
+            return manifest  # type: ignore[no-any-return]
+    raise NotFoundError(f"{name} has no tarball {file}.")
+
+
+def upstream_tarball(manifest: Manifest) -> str | None:
+    """Return the URL that the upstream gave for a version's tarball, if it is one."""
+    url = manifest["dist"].get("tarball")
+    return url if isinstance(url, str) and url.startswith(("http://", "https://")) else None
+
+
+def _with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> Manifest:
+    path = tarball_path(name, version)
+    return {**manifest, "dist": {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}}
+
+
+def _abbreviate(manifest: Manifest) -> Manifest:
+    short = {key: manifest[key] for key in _ABBREVIATED_FIELDS if key in manifest}
+    scripts = manifest.get("scripts")
+    if isinstance(scripts, dict) and any(script in scripts for script in _INSTALL_SCRIPTS):
+        short["hasInstallScript"] = True
+    return short
+
+
+def _max_satisfying(versions: list[str], wanted: str) -> str | None:
+    try:
+        best = max_satisfying(versions, wanted, loose=True)
+    except ValueError:
+        return None
+    return best if isinstance(best, str) else None
+
+
+def _url_file(manifest: Manifest) -> str:
+    url = manifest["dist"].get("tarball")
+    return urlsplit(url).path.rpartition("/")[2] if isinstance(url, str) else ""

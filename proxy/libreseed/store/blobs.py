@@ -1,0 +1,131 @@
+"""Blobs: immutable files named by the hex SHA-512 of their bytes, under `.libreseed_modules/.swarm`.
+
+A file is written under a temporary name, checked, flushed to the disk and renamed; whatever stands under its
+final name is whole. The same file is what the swarm seeds.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from libreseed.errors import IntegrityError, StoreError
+
+
+class BlobStore:
+    """The folder of blobs below `swarm_dir`."""
+
+    def __init__(self, swarm_dir: Path) -> None:
+        self._blobs = swarm_dir / "blobs"
+        self._incoming = swarm_dir / "incoming"
+
+    async def open(self) -> None:
+        """Make the folders; throw away what an earlier process left half-written. Raises StoreError."""
+        await asyncio.to_thread(self._open)
+
+    def path(self, digest: bytes) -> Path:
+        """Return where the blob with this SHA-512 is, or would be."""
+        name = digest.hex()
+        return self._blobs / name[:2] / name
+
+    def has(self, digest: bytes) -> bool:
+        """Tell whether the blob is there; one `stat`."""
+        return self.path(digest).exists()
+
+    def incoming_dir(self) -> Path:
+        """Make a new empty folder for a blob that is still on its way, on the same file system."""
+        try:
+            return Path(tempfile.mkdtemp(dir=self._incoming))
+        except OSError as error:
+            raise _store_error(self._incoming, error) from error
+
+    async def add(self, data: bytes, digest: bytes) -> Path:
+        """Store bytes whose SHA-512 must be `digest`. Raises IntegrityError, StoreError."""
+        return await asyncio.to_thread(self._add, data, digest)
+
+    async def adopt(self, file: Path, digest: bytes) -> Path:
+        """Check a file in an incoming folder and move it into the store. Raises IntegrityError, StoreError."""
+        return await asyncio.to_thread(self._adopt, file, digest)
+
+    async def discard(self, folder: Path) -> None:
+        """Remove an incoming folder and what is in it."""
+        await asyncio.to_thread(shutil.rmtree, folder, True)
+
+    def digests(self) -> Iterator[bytes]:
+        """Yield the digest of every blob on disk (blocking)."""
+        for shard in sorted(self._blobs.iterdir()):
+            for file in sorted(shard.iterdir()):
+                yield bytes.fromhex(file.name)
+
+    def verify(self, digest: bytes) -> None:
+        """Read a blob and compare its hash (blocking). Raises IntegrityError, StoreError."""
+        check_file(self.path(digest), digest)
+
+    def remove(self, digest: bytes) -> None:
+        """Delete a blob if it is there (blocking)."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        try:
+            shutil.rmtree(self._incoming, ignore_errors=True)
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            for number in range(256):
+                (self._blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _store_error(self._blobs, error) from error
+
+    def _add(self, data: bytes, digest: bytes) -> Path:
+        folder = self.incoming_dir()
+        try:
+            file = folder / "blob"
+            file.write_bytes(data)
+            return self._adopt(file, digest)
+        except OSError as error:
+            raise _store_error(folder, error) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _adopt(self, file: Path, digest: bytes) -> Path:
+        check_file(file, digest)
+        target = self.path(digest)
+        try:
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+            file.replace(target)
+            _sync_dir(target.parent)
+        except OSError as error:
+            raise _store_error(target, error) from error
+        return target
+
+
+def hash_file(file: Path) -> bytes:
+    """Return the SHA-512 of a file (blocking). Raises StoreError."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha512").digest()
+    except OSError as error:
+        raise _store_error(file, error) from error
+
+
+def check_file(file: Path, digest: bytes) -> None:
+    """Raise IntegrityError unless the file's SHA-512 is `digest` (blocking)."""
+    found = hash_file(file)
+    if found != digest:
+        raise IntegrityError(f"{file.name[:24]}… has sha512 {found.hex()[:24]}… but {digest.hex()[:24]}… was expected.")
+
+
+def _sync_dir(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _store_error(path: Path, error: OSError) -> StoreError:
+    hint = "Free some space, or move --root." if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Check that path."
+    return StoreError(f"Cannot use {path}: {error.strerror or error}.", hint=hint)

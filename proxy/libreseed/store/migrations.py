@@ -1,0 +1,62 @@
+"""The tables, as the list of steps that made them. Never change a step: append one."""
+
+import sqlite3
+
+from libreseed.errors import StoreError
+
+_STEPS = (
+    """
+    CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+    -- What is in the store as a file named by its SHA-512, and its torrent.
+    CREATE TABLE blobs (
+        sha512 BLOB PRIMARY KEY, v1 BLOB NOT NULL, v2 BLOB NOT NULL, length INTEGER NOT NULL,
+        metadata BLOB NOT NULL, shared INTEGER NOT NULL
+    );
+    CREATE TABLE tarballs (
+        name TEXT NOT NULL, file TEXT NOT NULL, sha512 BLOB NOT NULL REFERENCES blobs (sha512),
+        PRIMARY KEY (name, file)
+    ) WITHOUT ROWID;
+
+    -- Packuments that came from elsewhere; `origin` is 'upstream' or the key of their publisher or mirror.
+    CREATE TABLE packuments (
+        name TEXT PRIMARY KEY, origin TEXT NOT NULL, body BLOB NOT NULL, torrents BLOB NOT NULL,
+        etag TEXT, last_modified TEXT, restricted INTEGER NOT NULL, checked REAL NOT NULL
+    );
+
+    -- Packages published here.
+    CREATE TABLE publications (name TEXT PRIMARY KEY, packument BLOB NOT NULL, torrents BLOB NOT NULL);
+    CREATE TABLE history (
+        name TEXT NOT NULL, position INTEGER NOT NULL, event BLOB NOT NULL, PRIMARY KEY (name, position)
+    ) WITHOUT ROWID;
+
+    -- Records signed here, and the newest seen of others.
+    CREATE TABLE signed_records (name TEXT PRIMARY KEY, item BLOB NOT NULL, snapshot BLOB NOT NULL, signed REAL NOT NULL);
+    CREATE TABLE seen_records (
+        name TEXT NOT NULL, key BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (name, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE evidence (id INTEGER PRIMARY KEY, key_text TEXT NOT NULL, item BLOB NOT NULL, other BLOB NOT NULL, found REAL NOT NULL);
+
+    -- What the overlay holds for others.
+    CREATE TABLE overlay_records (
+        key_text TEXT NOT NULL, key BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (key_text, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE contacts (
+        ip TEXT NOT NULL, port INTEGER NOT NULL, p2p_port INTEGER NOT NULL, PRIMARY KEY (ip, port)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE accounts (name TEXT PRIMARY KEY, password BLOB NOT NULL, created REAL NOT NULL);
+    CREATE TABLE tokens (
+        hash BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts (name), created REAL NOT NULL
+    );
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Run the steps that this database has not seen. Raises StoreError for one from a newer version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(_STEPS):
+        raise StoreError("The database was written by a newer LibreSeed.", hint="Upgrade, or choose another --root.")
+    for number, step in enumerate(_STEPS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,236 @@
+"""The BitTorrent session on the event loop: libtorrent's alerts become calls, without polling and without a thread."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import libtorrent as lt
+
+from libreseed.errors import SwarmError
+from libreseed.swarm.torrents import Torrent, info_hashes
+from libreseed.trust.records import BlobRef, Endpoint
+
+log = logging.getLogger(__name__)
+
+AlertHandler = Callable[[lt.alert], None]
+
+_LISTEN_SECONDS = 5.0
+_ALERTS = (
+    lt.alert.category_t.error_notification
+    | lt.alert.category_t.status_notification
+    | lt.alert.category_t.storage_notification
+    | lt.alert.category_t.piece_progress_notification
+    | lt.alert.category_t.connect_notification
+)
+MAX_METADATA = 1 << 20
+"""Bytes of torrent metadata taken from a peer; 512 pieces need some 50 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Where to listen and which helpers of libtorrent to use. Port 0 picks a free one."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - peers come from everywhere
+    port: int = 0
+    dht: bool = False
+    lan: bool = False
+    port_mapping: bool = False
+    dht_nodes: tuple[str, ...] = ()
+    upload_limit: int = 0
+    """Bytes a second, 0 for no limit."""
+
+
+class Session:
+    """A running session. `start` first; `stop` waits for nothing but libtorrent's own shutdown."""
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        self._handlers: dict[bytes, AlertHandler] = {}
+        self._listening: asyncio.Future[None] | None = None
+        self._lt: lt.session | None = None
+        self._reader: socket.socket | None = None
+        self._writer: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Listen on TCP and UDP. Raises SwarmError when the port cannot be had."""
+        loop = asyncio.get_running_loop()
+        self._listening = loop.create_future()
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        session = await asyncio.to_thread(_make_session, self._settings)
+        self._lt = session
+        loop.add_reader(self._reader, self._read_alerts)
+        session.set_alert_fd(self._writer.fileno())
+        self._read_alerts()
+        try:
+            await asyncio.wait_for(self._listening, _LISTEN_SECONDS)
+        except TimeoutError:
+            await self.stop()
+            raise SwarmError(
+                f"BitTorrent cannot listen on {self._settings.host}:{self._settings.port}.",
+                hint="Choose another --p2p-port.",
+            ) from None
+        except SwarmError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening, drop all torrents, end libtorrent's threads."""
+        session, self._lt = self._lt, None
+        if session is None or self._reader is None or self._writer is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._reader)
+        session.pause()
+        owned = [session]
+        del session
+        await asyncio.to_thread(owned.clear)  # destroying the session joins libtorrent's threads
+        self._reader.close()
+        self._writer.close()
+        self._handlers.clear()
+
+    @property
+    def port(self) -> int:
+        """The TCP and UDP port peers reach us on."""
+        return self._session.listen_port()
+
+    @property
+    def peers(self) -> int:
+        """How many peers are connected now, over all torrents."""
+        return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
+
+    def seed(self, torrent: Torrent, folder: Path) -> None:
+        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it."""
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent.metadata)
+        params.save_path = str(folder)
+        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
+        self._session.async_add_torrent(params)
+
+    def unseed(self, ref: BlobRef) -> None:
+        """Stop offering a file."""
+        handle = self._session.find_torrent(lt.sha1_hash(ref.v1))
+        if handle.is_valid():
+            self._session.remove_torrent(handle)
+
+    def download(
+        self, ref: BlobRef, folder: Path, peers: Iterable[Endpoint], handler: AlertHandler
+    ) -> lt.torrent_handle:
+        """Begin to fetch a file into `folder`; `handler` gets every alert about it until `forget`.
+
+        The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
+        otherwise only on its next tick, up to a second later. Raises SwarmError.
+        """
+        params = lt.add_torrent_params()
+        params.info_hashes = info_hashes(ref)
+        params.save_path = str(folder)
+        params.flags = (
+            lt.torrent_flags.paused | lt.torrent_flags.sequential_download | lt.torrent_flags.duplicate_is_error
+        )
+        params.peers = list(peers)
+        self._handlers[ref.v1] = handler
+        try:
+            handle = self._session.add_torrent(params)
+        except RuntimeError as error:
+            self._handlers.pop(ref.v1, None)
+            raise SwarmError(f"Cannot start the torrent {ref.v1.hex()}: {error}.") from error
+        handle.resume()
+        return handle
+
+    def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint]) -> None:
+        """Connect to more peers for a download, at once (see `download`)."""
+        if not handle.is_valid():
+            return
+        handle.pause()
+        for peer in peers:
+            handle.connect_peer(peer)
+        handle.resume()
+
+    def forget(self, ref: BlobRef, handle: lt.torrent_handle) -> None:
+        """End a download; its files stay."""
+        self._handlers.pop(ref.v1, None)
+        if self._lt is not None and handle.is_valid():
+            self._session.remove_torrent(handle)
+
+    def add_dht_node(self, node: Endpoint) -> None:
+        """Tell libtorrent's DHT of a node."""
+        self._session.add_dht_node(node)
+
+    @property
+    def _session(self) -> lt.session:
+        if self._lt is None:
+            raise SwarmError("The BitTorrent session is not running.")
+        return self._lt
+
+    def _read_alerts(self) -> None:
+        if self._lt is None or self._reader is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while self._reader.recv(4096):
+                pass
+        for alert in self._lt.pop_alerts():
+            self._dispatch(alert)
+
+    def _dispatch(self, alert: lt.alert) -> None:
+        if isinstance(alert, lt.torrent_alert):
+            hashes = alert.handle.info_hashes() if alert.handle.is_valid() else None
+            handler = self._handlers.get(hashes.v1.to_bytes()) if hashes is not None else None
+            if handler is not None:
+                handler(alert)
+            elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
+                log.warning("%s", alert.message())
+        elif isinstance(alert, lt.listen_succeeded_alert):
+            if self._listening is not None and not self._listening.done():
+                self._listening.set_result(None)
+        elif isinstance(alert, lt.listen_failed_alert):
+            if self._listening is not None and not self._listening.done():
+                self._listening.set_exception(
+                    SwarmError(f"BitTorrent: {alert.message()}.", hint="Choose another --p2p-port.")
+                )
+
+
+def _make_session(settings: SessionSettings) -> lt.session:
+    return lt.session(_lt_settings(settings))
+
+
+def _lt_settings(settings: SessionSettings) -> dict[str, object]:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return {
+        "listen_interfaces": f"{host}:{settings.port}",
+        "alert_mask": int(_ALERTS),
+        "alert_queue_size": 100_000,
+        "user_agent": "LibreSeed",
+        "peer_fingerprint": "-LS0001-",
+        "enable_dht": settings.dht,
+        "dht_bootstrap_nodes": ",".join(settings.dht_nodes),
+        "enable_lsd": settings.lan,
+        "enable_upnp": settings.port_mapping,
+        "enable_natpmp": settings.port_mapping,
+        "webtorrent_stun_server": "",
+        "active_downloads": -1,
+        "active_seeds": -1,
+        "active_checking": -1,
+        "active_limit": -1,
+        "active_dht_limit": -1,
+        "active_lsd_limit": 60,
+        "connections_limit": 2000,
+        "connection_speed": 500,
+        "unchoke_slots_limit": -1,
+        "listen_queue_size": 500,
+        "max_metadata_size": MAX_METADATA,
+        "upload_rate_limit": settings.upload_limit,
+        # Several nodes behind one address (one machine, one NAT) are the rule here.
+        "allow_multiple_connections_per_ip": True,
+        "dht_restrict_routing_ips": False,
+        "dht_restrict_search_ips": False,
+        "dht_prefer_verified_node_ids": False,
+        "dht_ignore_dark_internet": False,
+        "close_redundant_connections": True,
+        "min_reconnect_time": 1,
+        "peer_connect_timeout": 5,
+        "no_atime_storage": True,
+    }
