@@ -1,0 +1,110 @@
+"""Fetches tarballs from the registry that answers on this machine."""
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import aiohttp
+
+from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.modules.lockfile import LockedPackage
+from libreseed.packages.integrity import format_integrity
+
+CONNECTIONS = 16
+MAX_TARBALL = 2**30
+ATTEMPTS = 3
+CHUNK = 256 * 1024
+
+_TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=15, sock_read=90)
+_STATUS_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_BACKOFF = 0.5
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+class RegistryClient:
+    """An npm registry by its URL. An asynchronous context manager; at most 16 requests at once."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInputError(
+                f"{url[:120]!r} is not the URL of a registry.", hint="Such as http://localhost:4880"
+            )
+        self.url = url.rstrip("/")
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=False
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def check(self) -> None:
+        """Ask `/-/libreseed/status`; any registry's 404 is as good. Raises UnavailableError."""
+        try:
+            async with self._session.get(f"{self.url}/-/libreseed/status", timeout=_STATUS_TIMEOUT) as response:
+                answers = response.status < 500
+        except (aiohttp.ClientError, TimeoutError):
+            answers = False
+        if not answers:
+            raise UnavailableError(
+                f"No LibreSeed registry answers at {self.url}.", hint="Start one with: libreseed serve"
+            )
+
+    async def download(self, package: LockedPackage, target: Path) -> str:
+        """Write a package's tarball to `target`, unchecked, and return its source.
+
+        That is the answer's `X-Libreseed-Source`, or "registry" when it has none.
+
+        The sha512 goes along in `pacote-integrity`, as npm sends it: with it the registry can ask the swarm without
+        knowing the package. Raises NotFoundError, UnavailableError, IntegrityError (over 1 GiB).
+        """
+        problem = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_BACKOFF * 2**attempt)
+            try:
+                async with self._slots:
+                    return await self._try(package, target)
+            except _AgainError as error:
+                problem = str(error)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                problem = str(error) or "no answer in time"
+        raise UnavailableError(
+            f"{package.name}@{package.version} could not be fetched from {self.url}: {problem}.",
+            hint="Try again later.",
+        )
+
+    async def _try(self, package: LockedPackage, target: Path) -> str:
+        url = f"{self.url}/{quote(package.name, safe='@/')}/-/{quote(package.file, safe='')}"
+        headers = {"pacote-integrity": format_integrity(package.digest)} if package.digest else {}
+        async with self._session.get(url, headers=headers) as response:
+            if response.status in _RETRIED:
+                raise _AgainError(f"it answered {response.status}")
+            if response.status != 200:
+                raise NotFoundError(
+                    f"{package.name}@{package.version} is not to be had: {self.url} answered {response.status}.",
+                    hint="Nobody who can be reached has it; see: libreseed doctor",
+                )
+            await self._write(package, response, target)
+            return response.headers.get("X-Libreseed-Source", "registry")
+
+    async def _write(self, package: LockedPackage, response: aiohttp.ClientResponse, target: Path) -> None:
+        size = 0
+        with target.open("wb") as file:
+            async for chunk in response.content.iter_chunked(CHUNK):
+                size += len(chunk)
+                if size > MAX_TARBALL:
+                    raise IntegrityError(f"The tarball of {package.name}@{package.version} is over 1 GiB.")
+                file.write(chunk)
+
+
+class _AgainError(Exception):
+    """The registry asks to try again."""

@@ -1,0 +1,38 @@
+"""Swaps one folder for another in one step, where the system can."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def exchange(new: Path, current: Path) -> None:
+    """Put the folder `new` in the place of `current`; what was there is then at `new`, if there was anything.
+
+    One system call on Linux (`renameat2(2)` with RENAME_EXCHANGE), so that `current` is there at every moment.
+    Elsewhere two renames, and back again when the second fails. Raises OSError.
+    """
+    if not current.exists():
+        new.rename(current)
+    elif not _exchange_at_once(new, current):
+        aside = new.with_name(f"{new.name}.previous")
+        current.rename(aside)
+        try:
+            new.rename(current)
+        except OSError:
+            aside.rename(current)
+            raise
+        aside.rename(new)
+
+
+def _exchange_at_once(new: Path, current: Path) -> bool:
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    done = libc.renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(current), _RENAME_EXCHANGE)
+    return bool(done == 0)

@@ -1,0 +1,172 @@
+"""Which packages of a lock file are left out on this machine, by npm's rules.
+
+An optional package for another system is left out, with those that cannot do without it and those that
+only it needs. Source: npm's `npm-install-checks` and `@npmcli/arborist` (optional sets).
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import nodesemver
+
+from libreseed.errors import InvalidInputError, UnavailableError
+from libreseed.modules.lockfile import LockedPackage, Lockfile
+
+PROBE_TIMEOUT = 20.0
+
+_PROBE = """
+process.report.excludeNetwork = true;
+const linux = process.platform === 'linux';
+const report = linux ? process.report.getReport() : {};
+const musl = linux && report.sharedObjects.some((file) => /libc\\.musl-|ld-musl-/.test(file));
+const libc = linux && report.header.glibcVersionRuntime ? 'glibc' : musl ? 'musl' : '';
+JSON.stringify({ os: process.platform, cpu: process.arch, libc, node: process.version.slice(1) });
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What Node says of itself: `process.platform`, `process.arch`, glibc or musl or "", and its version."""
+
+    os: str
+    cpu: str
+    libc: str
+    node: str
+
+
+async def detect_platform(*, timeout: float = PROBE_TIMEOUT) -> Platform:
+    """Ask the `node` on the PATH, which may be of another architecture than this process.
+
+    Raises UnavailableError: no Node, or no answer within `timeout` seconds.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec("node", "-p", _PROBE, stdout=asyncio.subprocess.PIPE)
+    except OSError:
+        raise UnavailableError("Node.js is not on the PATH.", hint="Install Node.js 18 or later.") from None
+    try:
+        async with asyncio.timeout(timeout):
+            output, _ = await process.communicate()
+        return Platform(**json.loads(output))
+    except (TimeoutError, ValueError, TypeError):
+        raise UnavailableError(
+            "Node.js did not start properly.", hint="See what `node -p process.arch` says."
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def unsuitable(lockfile: Lockfile, platform: Platform) -> set[str]:
+    """Return the locations to leave out on this platform.
+
+    Raises InvalidInputError when a package that is not optional is for another system.
+    """
+    graph = _Graph(lockfile)
+    left_out: set[str] = set()
+    for package in lockfile.packages.values():
+        if package.location in left_out:
+            continue
+        if not package.optional:
+            if not _suits_system(package, platform):
+                raise InvalidInputError(
+                    f"{package.name}@{package.version} is not for this system ({platform.os}, {platform.cpu}).",
+                    hint="A package for some systems only belongs into optionalDependencies.",
+                )
+        elif not (_suits_system(package, platform) and _suits_node(package, platform)):
+            left_out |= graph.optional_set(package.location, left_out)
+    return left_out
+
+
+def _suits_system(package: LockedPackage, platform: Platform) -> bool:
+    if package.libc and not platform.libc:
+        return False
+    return all(
+        _listed(value, allowed)
+        for value, allowed in (
+            (platform.os, package.os),
+            (platform.cpu, package.cpu),
+            (platform.libc, package.libc),
+        )
+    )
+
+
+def _suits_node(package: LockedPackage, platform: Platform) -> bool:
+    if not package.node:
+        return True
+    try:
+        return bool(nodesemver.satisfies(platform.node, package.node, loose=True, include_prerelease=True))
+    except ValueError:
+        return True
+
+
+def _listed(value: str, allowed: tuple[str, ...]) -> bool:
+    """Tell whether a list such as `["linux"]` or `["!win32"]` allows the value; an empty or `any` list allows all."""
+    if not allowed or allowed == ("any",):
+        return True
+    refused = {entry[1:] for entry in allowed if entry.startswith("!")}
+    wanted = {entry for entry in allowed if not entry.startswith("!")}
+    return value not in refused and (value in wanted or not wanted)
+
+
+class _Edge(NamedTuple):
+    source: str
+    target: str
+    optional: bool
+
+
+class _Graph:
+    """Who depends on whom, found as Node finds it: in the package's own node_modules, then upwards."""
+
+    def __init__(self, lockfile: Lockfile) -> None:
+        self.outgoing: dict[str, list[_Edge]] = defaultdict(list)
+        self.incoming: dict[str, list[_Edge]] = defaultdict(list)
+        for source, dependencies in (
+            ("", lockfile.root),
+            *((package.location, package.dependencies) for package in lockfile.packages.values()),
+        ):
+            for names, optional in ((dependencies.required, False), (dependencies.optional, True)):
+                for name in names:
+                    target = _resolve(source, name, lockfile.packages)
+                    if target is not None:
+                        edge = _Edge(source, target, optional)
+                        self.outgoing[source].append(edge)
+                        self.incoming[target].append(edge)
+
+    def optional_set(self, location: str, left_out: set[str]) -> set[str]:
+        """Return what goes when this optional package goes; `left_out` has gone before."""
+        failing = _closure({location}, lambda node: (e.source for e in self.incoming[node] if not e.optional))
+        failing.discard("")
+        going = _closure(set(failing), lambda node: (e.target for e in self.outgoing[node]))
+        while kept := {
+            node
+            for node in going - failing
+            if any(edge.source not in going and edge.source not in left_out for edge in self.incoming[node])
+        }:
+            going -= kept
+        return going
+
+
+def _closure(nodes: set[str], neighbours: Callable[[str], Iterable[str]]) -> set[str]:
+    pending = list(nodes)
+    while pending:
+        for node in neighbours(pending.pop()):
+            if node not in nodes:
+                nodes.add(node)
+                pending.append(node)
+    return nodes
+
+
+def _resolve(source: str, name: str, packages: Mapping[str, LockedPackage]) -> str | None:
+    folder = source
+    while True:
+        candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
+        if candidate in packages:
+            return candidate
+        if not folder:
+            return None
+        folder = folder.rpartition("node_modules/")[0].rstrip("/")

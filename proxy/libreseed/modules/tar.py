@@ -1,0 +1,152 @@
+"""Reads tar streams as npm writes them: files and folders in ustar, with pax and GNU long names.
+
+The standard library's reader keeps headers of any size in memory and knows kinds of entries that no package may
+have; this one bounds the first and hands the second to the caller by their type flag.
+Source: POSIX.1-2008 `pax`, GNU tar manual.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from libreseed.errors import IntegrityError
+
+BLOCK = 512
+MAX_HEADER = 2**20
+CHUNK = 256 * 1024
+
+_FILE_FLAGS = frozenset({b"0", b"\0", b"7"})
+_FOLDER_FLAG = b"5"
+
+
+class Stream(Protocol):
+    """Anything to read bytes from; a short answer means the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """One member: its path as written, permission bits, size in bytes and type flag."""
+
+    path: str
+    mode: int
+    size: int
+    flag: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        return self.flag == _FOLDER_FLAG or (self.flag == b"\0" and self.path.endswith("/"))
+
+    @property
+    def is_file(self) -> bool:
+        return self.flag in _FILE_FLAGS and not self.is_folder
+
+
+class TarReader:
+    """Iterates over the entries; `content` gives the current one's bytes, and what is not read is skipped."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._left = 0
+        self._padding = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Raises IntegrityError when it is not a tar stream or ends early."""
+        long_path = ""
+        long_size: int | None = None
+        while (header := self._next_header()) is not None:
+            entry = _parse_header(header)
+            if entry.flag in (b"x", b"X", b"L", b"K", b"g"):
+                extra = self._extra(entry)
+                if entry.flag == b"L":
+                    long_path = extra.split(b"\0", 1)[0].decode(errors="replace")
+                elif entry.flag in (b"x", b"X"):
+                    records = _parse_pax(extra)
+                    long_path = records.get(b"path", b"").decode(errors="replace") or long_path
+                    long_size = _number(records[b"size"], 10) if b"size" in records else None
+                continue
+            entry.path = long_path or entry.path
+            entry.size = entry.size if long_size is None else long_size
+            long_path, long_size = "", None
+            self._open(entry.size if entry.is_file else 0)
+            yield entry
+
+    def content(self) -> Iterator[bytes]:
+        """Yield the current entry's bytes in chunks of at most 256 KiB."""
+        while self._left:
+            data = self._stream.read(min(self._left, CHUNK))
+            if not data:
+                raise IntegrityError("The tarball ends in the middle of a file.")
+            self._left -= len(data)
+            yield data
+
+    def _open(self, size: int) -> None:
+        self._left = size
+        self._padding = -size % BLOCK
+
+    def _next_header(self) -> bytes | None:
+        for _ in self.content():
+            pass
+        self._exactly(self._padding)
+        self._padding = 0
+        header = self._stream.read(BLOCK)
+        if not header or header.count(0) == len(header):
+            return None
+        if len(header) < BLOCK:
+            raise IntegrityError("The tarball ends in the middle of a header.")
+        return header
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._stream.read(size) if size else b""
+        if len(data) < size:
+            raise IntegrityError("The tarball ends early.")
+        return data
+
+    def _extra(self, entry: Entry) -> bytes:
+        if entry.size > MAX_HEADER:
+            raise IntegrityError(f"The tarball has a header of {entry.size} bytes.")
+        self._open(entry.size)
+        return b"".join(self.content())
+
+
+def _parse_header(header: bytes) -> Entry:
+    if _number(header[148:156], 8) != sum(header) - sum(header[148:156]) + 8 * 0x20:
+        raise IntegrityError("The tarball has a header with a wrong checksum.")
+    path = _text(header[0:100])
+    if header[257:262] == b"ustar" and header[263:265] == b"00" and header[345]:
+        path = f"{_text(header[345:500])}/{path}"
+    return Entry(path, _number(header[100:108], 8) & 0o777, _number(header[124:136], 8), header[156:157])
+
+
+def _text(value: bytes) -> str:
+    return value.split(b"\0", 1)[0].decode(errors="replace")
+
+
+def _number(value: bytes, base: int) -> int:
+    """Return a numeric field: digits up to a NUL or space, or GNU's big-endian form with the top bit set."""
+    if base == 8 and value[0] == 0x80:
+        return int.from_bytes(value[1:])
+    digits = value.split(b"\0", 1)[0].strip()
+    try:
+        number = int(digits, base) if digits else 0
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise IntegrityError("The tarball has a header with a broken number.")
+    return number
+
+
+def _parse_pax(data: bytes) -> dict[bytes, bytes]:
+    """Return the records `<length> <key>=<value>\\n` of a pax header."""
+    records: dict[bytes, bytes] = {}
+    start = 0
+    while start < len(data):
+        space = data.find(b" ", start, start + 8)
+        end = start + _number(data[start:space], 10) if space > start else 0
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if not space < end <= len(data) or data[end - 1 : end] != b"\n" or not equals:
+            raise IntegrityError("The tarball has a broken pax header.")
+        records[key] = value
+        start = end
+    return records

@@ -1,0 +1,61 @@
+"""Renders the npm package `libreseed` and packs it as npm does."""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from libreseed.errors import StoreError
+
+NAME = "libreseed"
+FOLDER = "node-shims"
+
+_SUFFIX = ".j2"
+_PACKED_AT = 499162500
+"""The time that `npm pack` gives to every file, so that the same files make the same tarball."""
+
+
+def render_package(version: str) -> dict[str, bytes]:
+    """Return the files of the npm package, path -> content; the same for the same version.
+
+    Raises StoreError when the installation lacks its templates.
+    """
+    folder = _templates(FOLDER)
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 - it renders JavaScript and JSON, not HTML
+    )
+    names = sorted(name for name in environment.list_templates() if name.endswith(_SUFFIX))
+    return {
+        name.removesuffix(_SUFFIX): environment.get_template(name).render(name=NAME, version=version).encode()
+        for name in names
+    }
+
+
+def pack_tarball(files: Mapping[str, bytes]) -> bytes:
+    """Return an npm tarball of the files: everything below `package/`, in order of path, without owner or time."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(files):
+            info = tarfile.TarInfo(f"package/{path}")
+            info.size = len(files[path])
+            info.mode = 0o644
+            info.mtime = _PACKED_AT
+            tar.addfile(info, io.BytesIO(files[path]))
+    return gzip.compress(archive.getvalue(), compresslevel=9, mtime=0)
+
+
+def _templates(name: str) -> Path:
+    """Return a template folder: packed into the wheel, or at the top of the source checkout."""
+    package = Path(str(resources.files("libreseed")))
+    for folder in (package / "shims" / "templates" / name, package.parents[1] / name):
+        if folder.is_dir():
+            return folder
+    raise StoreError(f"The templates {name!r} are missing from this installation.", hint="Install libreseed again.")
