@@ -8,7 +8,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from nodesemver import max_satisfying  # type: ignore[import-untyped]
+from nodesemver import max_satisfying
 
 from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.packages.names import tarball_file, tarball_path

@@ -18,7 +18,8 @@ _STEPS = (
         PRIMARY KEY (name, file)
     ) WITHOUT ROWID;
 
-    -- Packuments that came from elsewhere; `origin` is 'upstream' or the key of their publisher or mirror.
+    -- Packuments that came from elsewhere, as zlib-packed JSON; `origin` is 'upstream' or the key of a publisher
+    -- or mirror, `torrents` what its snapshot says of them.
     CREATE TABLE packuments (
         name TEXT PRIMARY KEY, origin TEXT NOT NULL, body BLOB NOT NULL, torrents BLOB NOT NULL,
         etag TEXT, last_modified TEXT, restricted INTEGER NOT NULL, checked REAL NOT NULL
@@ -31,15 +32,20 @@ _STEPS = (
     ) WITHOUT ROWID;
 
     -- Records signed here, and the newest seen of others.
-    CREATE TABLE signed_records (name TEXT PRIMARY KEY, item BLOB NOT NULL, snapshot BLOB NOT NULL, signed REAL NOT NULL);
+    CREATE TABLE signed_records (
+        name TEXT PRIMARY KEY, item BLOB NOT NULL, snapshot BLOB NOT NULL, signed REAL NOT NULL
+    );
     CREATE TABLE seen_records (
-        name TEXT NOT NULL, key BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (name, key)
+        name TEXT NOT NULL, publisher BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (name, publisher)
     ) WITHOUT ROWID;
-    CREATE TABLE evidence (id INTEGER PRIMARY KEY, key_text TEXT NOT NULL, item BLOB NOT NULL, other BLOB NOT NULL, found REAL NOT NULL);
+    CREATE TABLE evidence (
+        key_text TEXT NOT NULL, publisher BLOB NOT NULL, first BLOB NOT NULL, second BLOB NOT NULL,
+        PRIMARY KEY (key_text, publisher)
+    ) WITHOUT ROWID;
 
     -- What the overlay holds for others.
     CREATE TABLE overlay_records (
-        key_text TEXT NOT NULL, key BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (key_text, key)
+        key_text TEXT NOT NULL, publisher BLOB NOT NULL, item BLOB NOT NULL, PRIMARY KEY (key_text, publisher)
     ) WITHOUT ROWID;
     CREATE TABLE contacts (
         ip TEXT NOT NULL, port INTEGER NOT NULL, p2p_port INTEGER NOT NULL, PRIMARY KEY (ip, port)

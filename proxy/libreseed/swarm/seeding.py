@@ -1,4 +1,4 @@
-"""What this node holds and seeds: every blob gets its torrent, its row in the catalogue and its place in the session."""
+"""What this node holds and seeds: each blob gets its torrent, its row in the catalogue, its place in the session."""
 
 import asyncio
 import logging

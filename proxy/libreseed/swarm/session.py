@@ -183,18 +183,20 @@ class Session:
                 handler(alert)
             elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
                 log.warning("%s", alert.message())
+        elif self._listening is None or self._listening.done():
+            return
         elif isinstance(alert, lt.listen_succeeded_alert):
-            if self._listening is not None and not self._listening.done():
-                self._listening.set_result(None)
+            self._listening.set_result(None)
         elif isinstance(alert, lt.listen_failed_alert):
-            if self._listening is not None and not self._listening.done():
-                self._listening.set_exception(
-                    SwarmError(f"BitTorrent: {alert.message()}.", hint="Choose another --p2p-port.")
-                )
+            self._listening.set_exception(
+                SwarmError(f"BitTorrent: {alert.message()}.", hint="Choose another --p2p-port.")
+            )
 
 
 def _make_session(settings: SessionSettings) -> lt.session:
-    return lt.session(_lt_settings(settings))
+    params = lt.session_params()
+    params.settings = _lt_settings(settings)
+    return lt.session(params)
 
 
 def _lt_settings(settings: SessionSettings) -> dict[str, object]:

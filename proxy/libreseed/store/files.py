@@ -1,0 +1,26 @@
+"""Small files of the user's: the trust file and the publisher keys. Each is replaced as a whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from libreseed.errors import StoreError
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file under a temporary name, flush it, rename it (blocking). Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                os.fchmod(stream.fileno(), mode)
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror}.") from error

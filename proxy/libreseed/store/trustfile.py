@@ -1,0 +1,42 @@
+"""The trust file: `trust.json` in the state folder. A running node sees a change of it at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from libreseed.errors import InvalidInputError, StoreError
+from libreseed.store.files import write_atomically
+from libreseed.trust.rules import TrustRules
+
+
+class TrustFile:
+    """Reads the rules again whenever the file has changed, by one `stat` a call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._rules = TrustRules()
+
+    def rules(self) -> TrustRules:
+        """Return the rules in force; without a file, nothing is trusted. Raises StoreError for a broken file."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._stamp, self._rules = None, TrustRules()
+            return self._rules
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if stamp != self._stamp:
+            try:
+                self._rules = TrustRules.decode(self.path.read_bytes())
+            except (InvalidInputError, OSError) as error:
+                raise StoreError(
+                    f"The trust file {self.path} cannot be read: {error}.",
+                    hint="Mend it, or delete it to trust nothing.",
+                ) from error
+            self._stamp = stamp
+        return self._rules
+
+    def change(self, function: Callable[[TrustRules], TrustRules]) -> TrustRules:
+        """Replace the rules by `function(rules)`. Raises what `function` raises, and StoreError."""
+        rules = function(self.rules())
+        write_atomically(self.path, rules.encode())
+        return rules
