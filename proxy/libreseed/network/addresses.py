@@ -1,0 +1,71 @@
+"""Addresses of overlay nodes: reading them, telling local from public ones, and the prefix that quotas count."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from libreseed.errors import ConfigError
+
+Address = tuple[str, int]
+"""IP address in its canonical text and UDP port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A node of the overlay; `p2p_port` is its BitTorrent port, 0 when it has none."""
+
+    ip: str
+    port: int
+    p2p_port: int
+
+
+@lru_cache(maxsize=8192)
+def canonical_ip(text: str) -> str:
+    """Return the one spelling of an IP address: no zone, and IPv4 as IPv4 even when mapped into IPv6.
+
+    Raises ValueError.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+@lru_cache(maxsize=8192)
+def scope_of(ip: str) -> int:
+    """Return how far an address reaches: 0 loopback, 1 private or link-local, 2 public, -1 nobody's."""
+    address = ipaddress.ip_address(ip)
+    if address.is_loopback:
+        return 0
+    if address.is_unspecified or address.is_multicast or ip == "255.255.255.255":
+        return -1
+    return 2 if address.is_global else 1
+
+
+def is_plausible(endpoint: Address, told_by: str) -> bool:
+    """Tell whether an address that a node told us can be meant for us.
+
+    A public node has no business with our loopback or private addresses, nor a colleague with our loopback.
+    """
+    ip, port = endpoint
+    return 0 < port < 1 << 16 and scope_of(ip) >= max(scope_of(told_by), 0)
+
+
+@lru_cache(maxsize=8192)
+def prefix_of(ip: str) -> bytes:
+    """Return what one party holds at least: an IPv4 address, or the /64 of an IPv6 address."""
+    return ipaddress.ip_address(ip).packed[:8]
+
+
+def parse_contact(text: str) -> Address:
+    """Read `host:port` or `[IPv6]:port`; the host may be a name. Raises ConfigError."""
+    host, colon, digits = text.strip().rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    port = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 5 else 0
+    if not colon or not host or not 0 < port < 1 << 16 or (":" in host and not bracketed) or " " in host:
+        raise ConfigError(
+            f"{text[:120]!r} is not the address of a bootstrap node.",
+            hint="Write host:port, 192.0.2.1:port or [2001:db8::1]:port.",
+        )
+    return host, port

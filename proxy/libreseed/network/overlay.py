@@ -1,0 +1,343 @@
+"""The overlay: our own Kademlia network, where package records and holders of blobs are found."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import time
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from libreseed.errors import ConfigError, ForbiddenError, InvalidInputError, NetworkError, StoreError, TrustError
+from libreseed.network.addresses import Address, Contact, canonical_ip
+from libreseed.network.announcer import Announcer
+from libreseed.network.bootstrap import Bootstrap
+from libreseed.network.claims import Claim, ClaimBook, ClaimLimits, HeldBlob, read_claim
+from libreseed.network.distribution import Distribution
+from libreseed.network.lookup import Lookup
+from libreseed.network.messages import Header, Want
+from libreseed.network.neighbours import FRESH, Neighbours
+from libreseed.network.recordbook import RecordBook, RecordLimits, Validator, target_of, validate_package
+from libreseed.network.roundtrips import RoundTrips
+from libreseed.network.routing import ID_LENGTH, Peer, Table
+from libreseed.network.service import Service
+from libreseed.network.shelf import RecordShelf
+from libreseed.network.tally import Tally
+from libreseed.network.tasks import Tasks
+from libreseed.network.wire import Handler, Wire
+from libreseed.network.writer import ShelfWriter
+from libreseed.packages.integrity import content_key
+from libreseed.packages.names import key_text as key_text_of
+from libreseed.trust.items import SignedItem
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_CLAIMS = 256
+"""Claims that one search for holders yields."""
+_REFRESH = 600.0
+_CHECKED_AT_ONCE = 16
+_RECEIVE_BUFFER = 1 << 20
+_FLUSH = 5.0
+_OURSELVES = ("127.0.0.1", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class OverlaySettings:
+    """Address and UDP port to listen on (0 picks a free one), the BitTorrent port that others are told (0: none),
+    requests under way in a lookup, copies of a record, seconds that a bootstrap node has to answer. A
+    `client_only` node, behind a NAT that lets nobody in, asks but is not asked."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    p2p_port: int = 0
+    alpha: int = 5
+    k: int = 20
+    bootstrap_timeout: float = 3.0
+    client_only: bool = False
+    record_limits: RecordLimits = field(default_factory=RecordLimits)
+    claim_limits: ClaimLimits = field(default_factory=ClaimLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    wire: Wire
+    neighbours: Neighbours
+    bootstrap: Bootstrap
+    records: RecordBook
+    claims: ClaimBook
+    distribution: Distribution
+    announcer: Announcer
+    writer: ShelfWriter
+    tasks: Tasks
+
+
+class Overlay:
+    """One node of the overlay. Call `start` before anything else, and `stop` at the end."""
+
+    def __init__(self, settings: OverlaySettings, shelf: RecordShelf, validator: Validator = validate_package) -> None:
+        self.p2p_port = settings.p2p_port
+        self._settings = settings
+        self._shelf = shelf
+        self._validator = validator
+        self._blobs: dict[bytes, HeldBlob] = {}
+        self._running: _Parts | None = None
+
+    async def start(self) -> None:
+        """Open the socket and take up the records of the last session. Raises NetworkError when the address is
+        taken or not ours."""
+        node_id = await self._node_id()
+        last_session = await self._read(self._shelf.load_contacts(), ())
+        sock = await self._bind()
+        self._running = await self._assemble(sock, node_id, [(ip, port) for ip, port, _ in last_session])
+        await self._load_records(self._running.records)
+        parts = self._running
+        for work in (
+            parts.writer.run(),
+            parts.bootstrap.keep_joined(),
+            parts.distribution.keep_announced(),
+            parts.announcer.keep_announced(),
+            self._keep_fresh(parts),
+        ):
+            parts.tasks.start(work)
+        log.info("The overlay listens on %s:%d.", *self.address)
+
+    async def stop(self) -> None:
+        """End everything that is under way and save what is to be kept. Stopping twice is harmless."""
+        parts, self._running = self._running, None
+        if parts is None:
+            return
+        contacts = [peer.contact for peer in parts.neighbours.table]
+        await parts.writer.flush(_FLUSH)
+        await parts.tasks.stop()
+        parts.wire.close()
+        await self._save_contacts(contacts)
+
+    @property
+    def address(self) -> Address:
+        """IP address and UDP port that we listen on."""
+        name = self._parts.wire.transport.get_extra_info("sockname")
+        return canonical_ip(name[0]), name[1]
+
+    @property
+    def peers(self) -> int:
+        """How many nodes are in our routing table."""
+        return len(self._running.neighbours.table) if self._running else 0
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many records and how many claims of others we hold."""
+        return len(self._parts.records), len(self._parts.claims)
+
+    def contacts(self) -> list[Contact]:
+        """Return the nodes in our routing table."""
+        return [peer.contact for peer in self._parts.neighbours.table]
+
+    async def bootstrap(self, contacts: Iterable[str] = ()) -> None:
+        """Join by `contacts` (`host:port`; names, IPv4, `[IPv6]`) and those of the last session, side by side.
+
+        Nobody answering is only logged, and they are tried again in the background until somebody does.
+        Raises ConfigError for an address that cannot be read.
+        """
+        await self._parts.bootstrap.join(contacts)
+
+    async def find_records(self, name: str) -> list[SignedItem]:
+        """Return the newest valid record of each publisher under a package name, in no order.
+
+        Each passed the validator; it may have expired, which is for the caller to judge. Empty when there is
+        none, or nobody answers.
+        """
+        parts = self._parts
+        key_text = key_text_of(name)
+        target = target_of(key_text)
+        tally = Tally(key_text, self._validator, time.time(), parts.writer.evidence)
+        local = tally.count((held.item.encode() for held in parts.records.at(target)), "this node")
+        lookup = self._lookup(target, Want.RECORDS)
+        async with aclosing(lookup.answers()) as answers:
+            async for peer, found in answers:
+                tally.take(peer, found)
+        for item, lacking in tally.stale(lookup.closest):
+            parts.distribution.repair(key_text, item.encode(), lacking)
+        for item in tally.items:
+            if local.get(item.key, item.seq) < item.seq:
+                self._catch_up(key_text, item)
+        return tally.items
+
+    async def store_record(self, name: str, item: SignedItem) -> int:
+        """Keep a record here and on the closest nodes; return how many of those took it.
+
+        Raises a TrustError when it is not valid under that name, or older than the one we hold.
+        """
+        parts = self._parts
+        key_text = key_text_of(name)
+        parts.records.accept(key_text, item, time.time(), None)
+        return await parts.distribution.spread(key_text, item.encode())
+
+    async def announce(self, blobs: Iterable[HeldBlob]) -> int:
+        """Tell the network that we hold these blobs, and again every half hour until `withdraw`.
+
+        Returns how many of them some other node knows now. Without a BitTorrent port nothing is announced.
+        """
+        return await self._parts.announcer.add(blobs)
+
+    async def withdraw(self, digest: bytes) -> None:
+        """Announce a blob no longer; others forget it within the hour."""
+        self._parts.announcer.remove(target_of(content_key(digest)))
+
+    async def find_holders(self, digest: bytes) -> AsyncGenerator[Claim, None]:
+        """Yield each claim to hold the bytes with this SHA-512 (64 bytes), as answers arrive; ends when the
+        closest nodes have answered. The asker may stop early (`aclose`)."""
+        parts = self._parts
+        target = target_of(content_key(digest))
+        seen: set[Claim] = set()
+        for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
+            seen.add(claim)
+            yield claim
+        async with aclosing(self._lookup(target, Want.CLAIMS).answers()) as answers:
+            async for peer, found in answers:
+                for claim in _claims(found.values, digest, peer.address):
+                    if claim not in seen and len(seen) < MAX_CLAIMS:
+                        seen.add(claim)
+                        yield claim
+
+    @property
+    def _parts(self) -> _Parts:
+        if self._running is None:
+            raise NetworkError("The overlay is not running.")
+        return self._running
+
+    def _lookup(self, target: bytes, want: Want) -> Lookup:
+        return Lookup(self._parts.neighbours, target, want, size=self._settings.k, alpha=self._settings.alpha)
+
+    async def _assemble(self, sock: socket.socket, node_id: bytes, last_session: Sequence[Address]) -> _Parts:
+        settings = self._settings
+        handlers: dict[str, Handler] = {}
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_datagram_endpoint(lambda: Wire(handlers, RoundTrips()), sock=sock)
+        tasks = Tasks()
+        writer = ShelfWriter(self._shelf)
+        own = Header(b"" if settings.client_only else node_id, self.p2p_port)
+        neighbours = Neighbours(wire, own, Table(node_id, settings.k), self._joined, self._emptied)
+        records = RecordBook(
+            node_id,
+            self._validator,
+            saved=writer.save,
+            removed=writer.remove,
+            evidence=writer.evidence,
+            limits=settings.record_limits,
+        )
+        claims = ClaimBook(node_id, settings.claim_limits)
+        k, alpha = settings.k, settings.alpha
+        handlers.update(Service(neighbours, records, claims, self._blobs, k).handlers)
+        return _Parts(
+            wire,
+            neighbours,
+            Bootstrap(neighbours, last_session, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
+            records,
+            claims,
+            Distribution(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
+            Announcer(neighbours, self._blobs, k=k, alpha=alpha),
+            writer,
+            tasks,
+        )
+
+    def _joined(self, peer: Peer) -> None:
+        if self._running:
+            self._running.distribution.welcome(peer)
+            if len(self._running.neighbours.table) == 1:
+                self._running.announcer.wake()
+
+    def _emptied(self) -> None:
+        if self._running:
+            self._running.bootstrap.alone()
+
+    def _catch_up(self, key_text: str, item: SignedItem) -> None:
+        try:
+            self._parts.records.accept(key_text, item, time.time(), self.address[0])
+        except (TrustError, ForbiddenError) as error:
+            log.debug("Our copy of %s stays: %s", key_text, error)
+
+    async def _keep_fresh(self, parts: _Parts) -> None:
+        refreshed_at = time.monotonic()
+        while True:
+            await asyncio.sleep(FRESH * random.uniform(0.9, 1.1))  # noqa: S311
+            now = time.monotonic()
+            stale = sorted(
+                (peer for peer in parts.neighbours.table if now - peer.heard_at > FRESH), key=lambda peer: peer.heard_at
+            )
+            for peer in stale[:_CHECKED_AT_ONCE]:
+                parts.neighbours.check(peer)
+            if now - refreshed_at > _REFRESH and len(parts.neighbours.table):
+                refreshed_at = now
+                await parts.bootstrap.walk()
+                await parts.bootstrap.walk(os.urandom(ID_LENGTH))
+                await self._save_contacts([peer.contact for peer in parts.neighbours.table])
+
+    async def _bind(self) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        loop = asyncio.get_running_loop()
+        try:
+            family, kind, protocol, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0]
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise ConfigError(f"The overlay cannot listen on {host}: {error.strerror}.") from error
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.bind(address)
+        except OSError as error:
+            sock.close()
+            raise NetworkError(
+                f"The overlay cannot listen on {host}:{port}: {error.strerror}.",
+                hint="Choose another UDP port with --overlay-port; 0 picks a free one.",
+            ) from error
+        return sock
+
+    async def _node_id(self) -> bytes:
+        node_id = await self._read(self._shelf.load_node_id(), None)
+        if node_id is None or len(node_id) != ID_LENGTH:
+            node_id = os.urandom(ID_LENGTH)
+            try:
+                await self._shelf.save_node_id(node_id)
+            except StoreError as error:
+                log.warning("The overlay could not write to its store: %s", error)
+        return node_id
+
+    async def _load_records(self, book: RecordBook) -> None:
+        for number, (key_text, encoded) in enumerate(await self._read(self._shelf.load_records(), ())):
+            if number % 200 == 199:
+                await asyncio.sleep(0)
+            try:
+                book.load(key_text, SignedItem.decode(encoded))
+            except TrustError as error:
+                log.warning("A stored record of %s is damaged and was left out: %s", key_text, error)
+
+    async def _save_contacts(self, contacts: Iterable[Contact]) -> None:
+        saved = [(contact.ip, contact.port, contact.p2p_port) for contact in contacts]
+        if not saved:
+            return  # whoever was known last time is still the best guess
+        try:
+            await self._shelf.save_contacts(saved)
+        except StoreError as error:
+            log.warning("The overlay could not write to its store: %s", error)
+
+    async def _read(self, reading: Awaitable[T], default: T) -> T:
+        try:
+            return await reading
+        except StoreError as error:
+            log.warning("The overlay could not read its store: %s", error)
+            return default
+
+
+def _claims(values: Iterable[bytes], digest: bytes, told_by: Address) -> Iterable[Claim]:
+    for value in values:
+        try:
+            yield read_claim(value, digest, told_by)
+        except InvalidInputError as error:
+            log.debug("A claim told by %s:%d is dropped: %s", *told_by, error)

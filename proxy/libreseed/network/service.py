@@ -1,0 +1,95 @@
+"""What this node answers to others."""
+
+import logging
+import time
+
+from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
+from libreseed.network import messages
+from libreseed.network.addresses import Address
+from libreseed.network.claims import ClaimBook, HeldBlob, pack_self, read_blobs
+from libreseed.network.messages import Want
+from libreseed.network.neighbours import Neighbours
+from libreseed.network.recordbook import RecordBook
+from libreseed.network.tokens import Tokens
+from libreseed.network.wire import Fields, Handler
+from libreseed.trust.items import SignedItem
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """The handlers of the four requests (see messages). Nothing else can be called from outside."""
+
+    def __init__(
+        self, neighbours: Neighbours, records: RecordBook, claims: ClaimBook, own_blobs: dict[bytes, HeldBlob], k: int
+    ) -> None:
+        self._neighbours = neighbours
+        self._records = records
+        self._claims = claims
+        self._own_blobs = own_blobs
+        self._k = k
+        self._tokens = Tokens()
+        self.handlers: dict[str, Handler] = {
+            "ping": self._ping,
+            "find": self._find,
+            "store": self._store,
+            "announce": self._announce,
+        }
+
+    def _ping(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        return self._answer()
+
+    def _find(self, sender: Address, fields: Fields) -> Fields:
+        asker = self._meet(sender, fields)
+        target, want = messages.read_find(fields)
+        nearest = self._neighbours.table.closest(target, self._k + 1)
+        nodes = [peer for peer in nearest if peer.address != sender and peer.id != asker.node_id][: self._k]
+        values: list[bytes] = []
+        if want is Want.RECORDS:
+            values = messages.fit(held.item.encode() for held in self._records.at(target))
+        elif want is Want.CLAIMS:
+            values = self._claims.at(target)
+            port = self._neighbours.own.p2p_port
+            if port and (own := self._own_blobs.get(target)):
+                values.insert(0, pack_self(own.pack_reference(), port))
+        return self._answer(self._tokens.issue(sender[0]), *messages.pack_nodes(nodes), values)
+
+    def _store(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        token, key_text, item = messages.read_store(fields)
+        self._check_token(sender, token)
+        try:
+            self._records.accept(key_text, SignedItem.decode(item), time.time(), sender[0])
+        except (TrustError, ForbiddenError) as error:
+            log.info("Record from %s:%d refused: %s", *sender, error)
+            return self._answer(0)
+        return self._answer(1)
+
+    def _announce(self, sender: Address, fields: Fields) -> Fields:
+        asker = self._meet(sender, fields)
+        token, packed = messages.read_announce(fields)
+        self._check_token(sender, token)
+        if not asker.p2p_port:
+            raise InvalidInputError("An announcement without a BitTorrent port.")
+        accepted = 0
+        try:
+            for target, reference in read_blobs(packed):
+                self._claims.accept(target, reference, (sender[0], asker.p2p_port))
+                accepted += 1
+        except ForbiddenError as error:
+            log.info("Announcement of %s:%d refused: %s", *sender, error)
+        return self._answer(accepted)
+
+    def _meet(self, sender: Address, fields: Fields) -> messages.Header:
+        header = messages.read_header(fields)
+        self._neighbours.noticed(sender, header)
+        return header
+
+    def _check_token(self, sender: Address, token: bytes) -> None:
+        if not self._tokens.accepts(sender[0], token):
+            raise ForbiddenError("The write token is not one of this address.")
+
+    def _answer(self, *fields: object) -> Fields:
+        own = self._neighbours.own
+        return [own.node_id, own.p2p_port, *fields]
