@@ -31,12 +31,15 @@ async def list_default_config(environment: Mapping[str, str], *, timeout: float)
 
     Raises ConfigError, as `list_config`.
     """
-    rest = {key: value for key, value in environment.items() if key.lower() != "npm_config_registry"}
+    replaced = {"npm_config_registry", "npm_config_userconfig", "npm_config_globalconfig"}
+    rest = {key: value for key, value in environment.items() if key.lower() not in replaced}
     with tempfile.TemporaryDirectory(prefix="libreseed-npm-") as name:
         empty = Path(name)
-        # npm refuses to load one file twice, and looks for a project in every folder above one without a manifest.
-        arguments = [f"--userconfig={empty / 'user'}", f"--globalconfig={empty / 'global'}", f"--prefix={empty}"]
-        return await _run_npm(rest, empty, arguments, timeout=timeout)
+        # Variables, because npm lets them win over its own flags here; two files, because it reads none twice.
+        rest["npm_config_userconfig"] = str(empty / "user")
+        rest["npm_config_globalconfig"] = str(empty / "global")
+        # Without a prefix npm would look for a project in the folders above.
+        return await _run_npm(rest, empty, [f"--prefix={empty}"], timeout=timeout)
 
 
 async def _run_npm(

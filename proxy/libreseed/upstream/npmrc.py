@@ -103,7 +103,7 @@ def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], 
             continue
         key = variable[len(_PREFIX) :]
         if not key.startswith("//"):
-            key = key[:1] + key[1:].replace("_", "-").lower()
+            key = (key[:1] + key[1:].replace("_", "-")).lower()
         merged[key] = expand(text.strip(), environment)
     return merged | dict(public)
 

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from libreseed import __version__
-from libreseed.errors import InvalidInputError, UnavailableError
+from libreseed.errors import ConfigError, InvalidInputError, UnavailableError
 from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, UpstreamSettings
@@ -83,8 +83,8 @@ class Transport:
 
         Follows redirects, `limits.redirects` at most, never from https to http; credentials do not follow to another
         origin. Raises NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError
-        (408, 420, 429, 5xx, connection faults), UnavailableError (everything else), InvalidInputError (`url` is no
-        http or https URL), ConfigError (npm's certificates cannot be used).
+        (408, 420, 429, 5xx, connection faults), UnavailableError (everything else, certificates that npm names but
+        that cannot be used included), InvalidInputError (`url` is no http or https URL).
         """
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidInputError("A tarball's URL must begin with http:// or https://.")
@@ -122,7 +122,10 @@ class Transport:
     async def _context(self, credentials: Credentials | None) -> ssl.SSLContext:
         key = credentials if credentials is not None and credentials.certfile else None
         if key not in self._contexts:
-            context = await asyncio.to_thread(make_context, self._settings.tls, key)
+            try:
+                context = await asyncio.to_thread(make_context, self._settings.tls, key)
+            except ConfigError as error:
+                raise UnavailableError(error.message, hint=error.hint) from error
             # Connections are shared by context, so all must use the one that came first.
             self._contexts.setdefault(key, context)
         return self._contexts[key]
