@@ -31,15 +31,18 @@ def canonical_ip(text: str) -> str:
     return str(address)
 
 
+LOOPBACK, PRIVATE, PUBLIC, NOBODY = 0, 1, 2, -1
+
+
 @lru_cache(maxsize=8192)
 def scope_of(ip: str) -> int:
-    """Return how far an address reaches: 0 loopback, 1 private or link-local, 2 public, -1 nobody's."""
+    """Return how far an address reaches: LOOPBACK, PRIVATE (or link-local), PUBLIC; NOBODY when it names no host."""
     address = ipaddress.ip_address(ip)
     if address.is_loopback:
-        return 0
+        return LOOPBACK
     if address.is_unspecified or address.is_multicast or ip == "255.255.255.255":
-        return -1
-    return 2 if address.is_global else 1
+        return NOBODY
+    return PUBLIC if address.is_global else PRIVATE
 
 
 def is_plausible(endpoint: Address, told_by: str) -> bool:
@@ -48,7 +51,7 @@ def is_plausible(endpoint: Address, told_by: str) -> bool:
     A public node has no business with our loopback or private addresses, nor a colleague with our loopback.
     """
     ip, port = endpoint
-    return 0 < port < 1 << 16 and scope_of(ip) >= max(scope_of(told_by), 0)
+    return 0 < port < 1 << 16 and scope_of(ip) >= max(scope_of(told_by), LOOPBACK)
 
 
 @lru_cache(maxsize=8192)

@@ -9,6 +9,7 @@ from libreseed.network.addresses import Address, canonical_ip, parse_contact
 from libreseed.network.lookup import Lookup
 from libreseed.network.messages import Want
 from libreseed.network.neighbours import Neighbours
+from libreseed.network.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +19,15 @@ MAX_DELAY = 60.0
 
 
 class Bootstrap:
-    """Keeps this node joined. `last_session` are addresses from the shelf, tried as well but without a warning."""
+    """Keeps this node joined. `recent` addresses, at first those of the last session, are tried as well but without
+    a warning."""
 
     def __init__(
-        self, neighbours: Neighbours, last_session: Iterable[Address], *, k: int, alpha: int, timeout: float
+        self, neighbours: Neighbours, recent: Iterable[Address], tasks: Tasks, *, k: int, alpha: int, timeout: float
     ) -> None:
         self._neighbours = neighbours
-        self._last_session = frozenset(last_session)
+        self._recent = frozenset(recent)
+        self._tasks = tasks
         self._configured: dict[Address, None] = {}
         self._k = k
         self._alpha = alpha
@@ -35,6 +38,10 @@ class Bootstrap:
     def alone(self) -> None:
         """Note that the last peer is gone."""
         self._alone.set()
+
+    def remember(self, addresses: Iterable[Address]) -> None:
+        """Replace the recent addresses: what is tried when all peers are gone at once."""
+        self._recent = frozenset(addresses)
 
     async def join(self, contacts: Iterable[str]) -> None:
         """Try `contacts` (`host:port`) and the last session's, and walk towards ourselves when one answers.
@@ -51,7 +58,7 @@ class Bootstrap:
         while True:
             await self._alone.wait()
             delay = FIRST_DELAY
-            while not len(self._neighbours.table) and (self._configured or self._last_session):
+            while not len(self._neighbours.table) and (self._configured or self._recent):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, MAX_DELAY)
                 if not len(self._neighbours.table):
@@ -64,21 +71,19 @@ class Bootstrap:
         await Lookup(self._neighbours, target or own_id, Want.NODES, size=self._k, alpha=self._alpha).run()
 
     async def _try(self, level: int) -> None:
-        attempts = {
-            asyncio.ensure_future(self._contact(contact, level if contact in self._configured else logging.DEBUG))
-            for contact in [*self._configured, *(self._last_session - self._configured.keys())]
-        }
-        walked = False
-        try:
-            for attempt in asyncio.as_completed(attempts):
-                if await attempt and not walked:
-                    # The first answer is enough to join; the others only add to the table.
-                    walked = True
-                    await self.walk()
-        finally:
-            for attempt in attempts:
-                attempt.cancel()
-            await asyncio.gather(*attempts, return_exceptions=True)
+        results: asyncio.Queue[bool] = asyncio.Queue()
+
+        async def attempt(contact: Address, level: int) -> None:
+            results.put_nowait(await self._contact(contact, level))
+
+        contacts = dict.fromkeys(self._recent, logging.DEBUG) | dict.fromkeys(self._configured, level)
+        for contact, its_level in contacts.items():
+            self._tasks.start(attempt(contact, its_level))
+        for _ in contacts:
+            # The first answer is enough to join; the others go on behind it and only add to the table.
+            if await results.get():
+                await self.walk()
+                return
 
     async def _contact(self, contact: Address, level: int) -> bool:
         host, port = contact
@@ -86,8 +91,10 @@ class Bootstrap:
             async with asyncio.timeout(self._timeout):
                 addresses = await _resolve(host, port)
                 answers = await asyncio.gather(*(self._neighbours.probe(address) for address in addresses))
-            if any(answers):
+            if any(answer not in (None, self._neighbours.own.node_id) for answer in answers):
                 return True
+            if any(answers):
+                return False  # a list for a whole fleet names us too
             reason = "no answer"
         except TimeoutError:
             reason = f"no answer within {self._timeout:g} s"

@@ -25,12 +25,19 @@ _BLOB = 20 + _REF
 
 @dataclass(frozen=True, slots=True)
 class HeldBlob:
-    """A blob that this node seeds: SHA-512 (64 bytes), infohashes (20 and 32 bytes), length in bytes."""
+    """A blob that this node seeds: SHA-512 (64 bytes), infohashes (20 and 32 bytes), length in bytes.
+
+    Raises InvalidInputError for a wrong size."""
 
     digest: bytes
     v1: bytes
     v2: bytes
     length: int
+
+    def __post_init__(self) -> None:
+        sizes = (len(self.digest), len(self.v1), len(self.v2))
+        if sizes != (64, 20, 32) or not 0 < self.length < 1 << 48:
+            raise InvalidInputError("A blob whose SHA-512, infohashes or length have a wrong size.")
 
     @property
     def target(self) -> bytes:

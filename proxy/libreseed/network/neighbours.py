@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from libreseed.errors import InvalidInputError
 from libreseed.network import messages
-from libreseed.network.addresses import Address
+from libreseed.network.addresses import PUBLIC, Address, prefix_of, scope_of
 from libreseed.network.messages import Found, Header, Want
 from libreseed.network.routing import Peer, Table
 from libreseed.network.wire import Fields, Wire
@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 MAX_PROBES = 64
 """Newcomers asked for their id at the same time: their requests cost us one each."""
+MAX_SAME_PREFIX = 8
+"""Peers in the table with one public IP prefix: whoever owns a single address must not surround us."""
 FRESH = 60.0
 """Seconds after an answer for which a peer needs no check."""
 
@@ -94,9 +96,13 @@ class Neighbours:
         found = await future
         return found.token if found else b""
 
-    async def probe(self, address: Address) -> Peer | None:
-        """Ask an address who it is; the peer enters the table. None when nobody answers, or we do."""
-        return self._take_in(address, await self.wire.call(address, "ping", self._header()))
+    async def probe(self, address: Address) -> bytes | None:
+        """Ask an address for its id, which may be our own; a peer enters the table. None when nobody answers."""
+        fields = await self.wire.call(address, "ping", self._header())
+        peer = self._take_in(address, fields)
+        if peer is None and fields and fields[0] == self.own.node_id:
+            return self.own.node_id
+        return peer.id if peer else None
 
     def check(self, peer: Peer) -> None:
         """Ask a peer whether it is still there; one that is not leaves the table."""
@@ -153,6 +159,8 @@ class Neighbours:
             # Nobody takes another's place by using its id, unless that other is gone.
             self.check(known)
             return peer
+        if known is None and self._is_crowded(peer.ip):
+            return peer
         oldest = self.table.add(peer)
         if oldest and time.monotonic() - oldest.heard_at > FRESH:
             self.check(oldest)
@@ -160,6 +168,10 @@ class Neighbours:
             log.debug("New peer %s.", peer)
             self._joined(peer)
         return peer
+
+    def _is_crowded(self, ip: str) -> bool:
+        prefix = prefix_of(ip)
+        return scope_of(ip) == PUBLIC and sum(prefix_of(peer.ip) == prefix for peer in self.table) >= MAX_SAME_PREFIX
 
     def _lose(self, peer: Peer) -> None:
         self.wire.round_trips.silent(peer.address)

@@ -156,7 +156,7 @@ class Overlay:
         target = target_of(key_text)
         tally = Tally(key_text, self._validator, time.time(), parts.writer.evidence)
         local = tally.count((held.item.encode() for held in parts.records.at(target)), "this node")
-        lookup = self._lookup(target, Want.RECORDS)
+        lookup = self._lookup(parts, target, Want.RECORDS)
         async with aclosing(lookup.answers()) as answers:
             async for peer, found in answers:
                 tally.take(peer, found)
@@ -164,7 +164,7 @@ class Overlay:
             parts.distribution.repair(key_text, item.encode(), lacking)
         for item in tally.items:
             if local.get(item.key, item.seq) < item.seq:
-                self._catch_up(key_text, item)
+                self._catch_up(parts.records, key_text, item)
         return tally.items
 
     async def store_record(self, name: str, item: SignedItem) -> int:
@@ -197,7 +197,7 @@ class Overlay:
         for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
             seen.add(claim)
             yield claim
-        async with aclosing(self._lookup(target, Want.CLAIMS).answers()) as answers:
+        async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:
             async for peer, found in answers:
                 for claim in _claims(found.values, digest, peer.address):
                     if claim not in seen and len(seen) < MAX_CLAIMS:
@@ -210,8 +210,8 @@ class Overlay:
             raise NetworkError("The overlay is not running.")
         return self._running
 
-    def _lookup(self, target: bytes, want: Want) -> Lookup:
-        return Lookup(self._parts.neighbours, target, want, size=self._settings.k, alpha=self._settings.alpha)
+    def _lookup(self, parts: _Parts, target: bytes, want: Want) -> Lookup:
+        return Lookup(parts.neighbours, target, want, size=self._settings.k, alpha=self._settings.alpha)
 
     async def _assemble(self, sock: socket.socket, node_id: bytes, last_session: Sequence[Address]) -> _Parts:
         settings = self._settings
@@ -236,7 +236,7 @@ class Overlay:
         return _Parts(
             wire,
             neighbours,
-            Bootstrap(neighbours, last_session, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
+            Bootstrap(neighbours, last_session, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
             records,
             claims,
             Distribution(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
@@ -248,16 +248,15 @@ class Overlay:
     def _joined(self, peer: Peer) -> None:
         if self._running:
             self._running.distribution.welcome(peer)
-            if len(self._running.neighbours.table) == 1:
-                self._running.announcer.wake()
+            self._running.announcer.wake()
 
     def _emptied(self) -> None:
         if self._running:
             self._running.bootstrap.alone()
 
-    def _catch_up(self, key_text: str, item: SignedItem) -> None:
+    def _catch_up(self, records: RecordBook, key_text: str, item: SignedItem) -> None:
         try:
-            self._parts.records.accept(key_text, item, time.time(), self.address[0])
+            records.accept(key_text, item, time.time(), _OURSELVES[0])
         except (TrustError, ForbiddenError) as error:
             log.debug("Our copy of %s stays: %s", key_text, error)
 
@@ -275,6 +274,7 @@ class Overlay:
                 refreshed_at = now
                 await parts.bootstrap.walk()
                 await parts.bootstrap.walk(os.urandom(ID_LENGTH))
+                parts.bootstrap.remember(peer.address for peer in parts.neighbours.table)
                 await self._save_contacts([peer.contact for peer in parts.neighbours.table])
 
     async def _bind(self) -> socket.socket:

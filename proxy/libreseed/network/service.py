@@ -10,6 +10,7 @@ from libreseed.network.claims import ClaimBook, HeldBlob, pack_self, read_blobs
 from libreseed.network.messages import Want
 from libreseed.network.neighbours import Neighbours
 from libreseed.network.recordbook import RecordBook
+from libreseed.network.routing import Peer
 from libreseed.network.tokens import Tokens
 from libreseed.network.wire import Fields, Handler
 from libreseed.trust.items import SignedItem
@@ -43,8 +44,7 @@ class Service:
     def _find(self, sender: Address, fields: Fields) -> Fields:
         asker = self._meet(sender, fields)
         target, want = messages.read_find(fields)
-        nearest = self._neighbours.table.closest(target, self._k + 1)
-        nodes = [peer for peer in nearest if peer.address != sender and peer.id != asker.node_id][: self._k]
+        nodes = self._nearest(target, sender, asker)
         values: list[bytes] = []
         if want is Want.RECORDS:
             values = messages.fit(held.item.encode() for held in self._records.at(target))
@@ -80,6 +80,12 @@ class Service:
         except ForbiddenError as error:
             log.info("Announcement of %s:%d refused: %s", *sender, error)
         return self._answer(accepted)
+
+    def _nearest(self, target: bytes, sender: Address, asker: messages.Header) -> list[Peer]:
+        silent = self._neighbours.wire.round_trips.is_silent
+        nearest = self._neighbours.table.closest(target, 2 * self._k)
+        others = (peer for peer in nearest if sender != peer.address and asker.node_id != peer.id)
+        return [peer for peer in others if not silent(peer.address)][: self._k]
 
     def _meet(self, sender: Address, fields: Fields) -> messages.Header:
         header = messages.read_header(fields)

@@ -18,6 +18,7 @@ from rpcudp.protocol import RPCProtocol
 from libreseed.errors import InvalidInputError, LibreseedError
 from libreseed.network.addresses import Address, canonical_ip
 from libreseed.network.roundtrips import MAX_TIMEOUT, RoundTrips
+from libreseed.network.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,13 @@ class Wire(RPCProtocol):  # type: ignore[misc]  # rpcudp has no type hints
     answered until GIVE_UP. At most MAX_OUTSTANDING requests are under way; later ones wait their turn.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], round_trips: RoundTrips) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], round_trips: RoundTrips, throttle: Throttle | None = None
+    ) -> None:
         super().__init__(wait_timeout=GIVE_UP)
         self.round_trips = round_trips
         self._handlers = handlers
+        self._throttle = throttle or Throttle()
         self._calls: dict[bytes, _Call] = {}
         self._waiting: deque[tuple[bytes, _Call]] = deque()
         self._loop = asyncio.get_running_loop()
@@ -191,7 +195,11 @@ class Wire(RPCProtocol):  # type: ignore[misc]  # rpcudp has no type hints
         except LibreseedError as error:
             log.info("Request %s from %s:%d refused: %s", method, *address, error)
         else:
-            self._send(_ANSWER + message_id + umsgpack.packb(fields), address)
+            answer = _ANSWER + message_id + umsgpack.packb(fields)
+            if self._throttle.allows(address[0], len(answer)):
+                self._send(answer, address)
+            else:
+                log.debug("No answer to %s:%d: it asks too much.", *address)
 
 
 def _unpack(data: bytes) -> Fields | None:

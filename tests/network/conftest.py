@@ -1,0 +1,95 @@
+"""Real nodes on loopback, and a raw peer that speaks the protocol but keeps no rule of it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pytest
+
+from libreseed.network.addresses import Address
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.network.roundtrips import RoundTrips
+from libreseed.network.shelf import MemoryShelf
+from libreseed.network.wire import Fields, Wire
+from network.helpers import text
+
+
+class Spawn(Protocol):
+    def __call__(self, *join: Overlay, shelf: MemoryShelf | None = None, **settings: Any) -> Awaitable[Overlay]: ...
+
+
+@pytest.fixture
+async def spawn() -> AsyncIterator[Spawn]:
+    """Start nodes; each joins by the nodes given. All are stopped at the end, and must leave no task behind."""
+    nodes: list[Overlay] = []
+
+    async def start(*join: Overlay, shelf: MemoryShelf | None = None, **settings: Any) -> Overlay:
+        node = Overlay(OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), shelf or MemoryShelf())
+        await node.start()
+        nodes.append(node)
+        if join:
+            await node.bootstrap([text(other.address) for other in join])
+        return node
+
+    before = asyncio.all_tasks()
+    yield start
+    for node in nodes:
+        await node.stop()
+    assert asyncio.all_tasks() <= before
+
+
+@dataclass
+class RawPeer:
+    """A peer whose answers a test decides: `handlers` by method; by default it is a polite, empty node."""
+
+    wire: Wire
+    node_id: bytes
+    handlers: dict[str, Callable[[Address, Fields], Fields]]
+    requests: list[tuple[str, Fields]] = field(default_factory=list)
+
+    @property
+    def address(self) -> Address:
+        ip, port = self.wire.transport.get_extra_info("sockname")[:2]
+        return ip, port
+
+    async def ask(self, node: Overlay, method: str, *arguments: object) -> Fields | None:
+        return await self.wire.call(node.address, method, [self.node_id, 5000, *arguments])
+
+    async def token(self, node: Overlay) -> bytes:
+        fields = await self.ask(node, "find", bytes(20), 0)
+        assert fields
+        token: bytes = fields[2]
+        return token
+
+
+@pytest.fixture
+async def raw_peer() -> AsyncIterator[Callable[..., Awaitable[RawPeer]]]:
+    peers: list[RawPeer] = []
+
+    async def start(ip: str = "127.0.0.1", node_id: bytes | None = None) -> RawPeer:
+        node_id = os.urandom(20) if node_id is None else node_id
+        requests: list[tuple[str, Fields]] = []
+
+        def polite(method: str, *rest: object) -> Callable[[Address, Fields], Fields]:
+            def answer(sender: Address, fields: Fields) -> Fields:
+                requests.append((method, fields))
+                return [node_id, 5000, *rest]
+
+            return answer
+
+        handlers = {
+            "ping": polite("ping"),
+            "find": polite("find", b"tokenfor", b"", b"", []),
+            "store": polite("store", 1),
+            "announce": polite("announce", 0),
+        }
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_datagram_endpoint(lambda: Wire(handlers, RoundTrips()), local_addr=(ip, 0))
+        peers.append(RawPeer(wire, node_id, handlers, requests))
+        return peers[-1]
+
+    yield start
+    for peer in peers:
+        peer.wire.close()
