@@ -101,7 +101,7 @@ def _suits_node(package: LockedPackage, platform: Platform) -> bool:
     try:
         return bool(nodesemver.satisfies(platform.node, package.node, loose=True, include_prerelease=True))
     except ValueError:
-        return True
+        return False
 
 
 def _listed(value: str, allowed: tuple[str, ...]) -> bool:

@@ -20,8 +20,10 @@ TIMEOUT = 900.0
 _LOCK_ONLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 _RANGE = re.compile(r"[^:/\\\x00-\x1f]{0,256}")
 _CODE = re.compile(r"^npm (?:error|ERR!) code (\S+)$", re.MULTILINE)
-_PREFIX = re.compile(r"^npm (?:error|ERR!) ?(?:code \S+$|[A-Z0-9]{4,} )?")
-_NOISE = ("A complete log of this run", "If you are behind a proxy", "For a full report see", "See `npm")
+_PREFIX = re.compile(r"^npm (?:error|ERR!) ?(?:code \S+$|(?:\d{3}|notarget|E[A-Z0-9]{3,})(?: +|$))?")
+_NOISE = re.compile(
+    r"A complete log|If you are behind a proxy|For a full report|Note that you can also|tarball, folder, http"
+)
 _NETWORK_CODES = frozenset(
     {"ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "ERR_SOCKET_TIMEOUT", "FETCH_ERROR"}
 )
@@ -67,6 +69,21 @@ def _kept_as_it_is(path: Path) -> Iterator[None]:
         _put_back(path, before)
 
 
+@contextmanager
+def _without_shims_link(project: Project) -> Iterator[None]:
+    """Hide our link in node_modules: without a lock file npm takes what it finds there for a dependency."""
+    link = project.root / "node_modules" / "libreseed"
+    if project.lockfile.exists() or not link.is_symlink():
+        yield
+        return
+    target = link.readlink()
+    link.unlink()
+    try:
+        yield
+    finally:
+        link.symlink_to(target)
+
+
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
@@ -85,7 +102,8 @@ async def resolve(project: Project, registry: str, specs: Sequence[str], *, time
     registry, or not done within `timeout` seconds.
     """
     command = ["install", *_LOCK_ONLY, "--loglevel=error", "--prefix", str(project.root), "--registry", registry]
-    with _kept_as_it_is(project.root / "node_modules" / ".package-lock.json"):
+    record = project.root / "node_modules" / ".package-lock.json"
+    with _kept_as_it_is(record), _without_shims_link(project):
         await _npm([*command, "--", *specs], project.root, os.environ, timeout)
     await _make_portable(project.lockfile, registry)
 
@@ -122,8 +140,8 @@ def explain(errors: str) -> LibreseedError:
     """Turn what npm wrote to stderr into one error of ours."""
     match = _CODE.search(errors)
     code = match[1] if match else ""
-    lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.startswith("npm err")]
-    lines = [line for line in lines if line and not line.startswith(_NOISE)]
+    told = (line for line in errors.splitlines() if line.startswith(("npm error", "npm ERR!")))
+    lines = [line for line in (_PREFIX.sub("", line).strip() for line in told) if line and not _NOISE.match(line)]
     message = "npm could not resolve the dependencies: " + (
         "\n".join(lines[:20]) or errors.strip()[-500:] or "no reason"
     )
@@ -154,8 +172,8 @@ async def _default_registry() -> str:
     """Return the registry that npm has built in, without any configuration."""
     env = {key: value for key, value in os.environ.items() if not key.lower().startswith("npm_config_")}
     with tempfile.TemporaryDirectory() as empty:
-        nothing = f"{empty}/npmrc"
-        arguments = ["config", "get", "registry", "--userconfig", nothing, "--globalconfig", nothing]
+        unconfigured = ["--userconfig", f"{empty}/user", "--globalconfig", f"{empty}/global"]
+        arguments = ["config", "get", "registry", *unconfigured]
         return (await _npm(arguments, Path(empty), env, timeout=60)).strip()
 
 

@@ -114,6 +114,8 @@ class _Unpacking:
                 self._make_folders(parts)
             elif parts and (place := self._place(parts)) is not None:
                 self._write(place, entry, reader)
+        if not self._files:
+            raise IntegrityError("The tarball holds no files.")
         return Unpacked(len(self._files), self._size, "node_modules" in self._folders)
 
     def _place(self, parts: tuple[str, ...]) -> str | None:
