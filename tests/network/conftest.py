@@ -33,11 +33,10 @@ async def spawn() -> AsyncIterator[Spawn]:
             await node.bootstrap([text(other.address) for other in join])
         return node
 
-    before = asyncio.all_tasks()
     yield start
     for node in nodes:
         await node.stop()
-    assert asyncio.all_tasks() <= before
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @dataclass

@@ -174,12 +174,10 @@ class RecordBook:
                 )
 
     def _make_room(self, target: bytes, held: Held) -> None:
-        if len(self) < self._limits.total:
+        if len(self) < self._limits.total or held.prefix is None:
             return
         farthest = self._nearness.farthest()
-        if farthest is None or held.prefix is None:
-            return
-        if self._nearness.rank(farthest) <= self._nearness.rank(target):
+        if farthest is None or self._nearness.rank(farthest) <= self._nearness.rank(target):
             raise ForbiddenError(f"No room for {held.key_text}: all records held are at least as near.")
         for one in self.at(farthest):
             if one.prefix is not None:
