@@ -1,0 +1,49 @@
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+
+from libreseed.shims.render import pack_tarball, render_package
+
+
+def test_the_same_version_gives_the_same_bytes():
+    assert render_package("1.2.3") == render_package("1.2.3")
+    assert pack_tarball(render_package("1.2.3")) == pack_tarball(dict(reversed(render_package("1.2.3").items())))
+
+
+def test_the_manifest_names_files_that_are_there():
+    files = render_package("1.2.3")
+    manifest = json.loads(files["package.json"])
+    assert (manifest["name"], manifest["version"]) == ("libreseed", "1.2.3")
+    targets = {"./package.json"}
+    for entry in manifest["exports"].values():
+        targets |= set(entry.values()) if isinstance(entry, dict) else {entry}
+    assert {f"./{path}" for path in files} == targets == {"./package.json", *(f"./{f}" for f in manifest["files"])}
+
+
+def test_a_version_is_text_and_nothing_more():
+    files = render_package('1"; process.exit(1); "')
+    assert json.loads(files["package.json"])["version"] == '1"; process.exit(1); "'
+
+
+def test_the_tarball_is_npms_kind():
+    files = render_package("1.2.3")
+    with tarfile.open(fileobj=io.BytesIO(pack_tarball(files))) as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members] == [f"package/{path}" for path in sorted(files)]
+    assert {(member.mode, member.uid, member.uname) for member in members} == {(0o644, 0, "")}
+    assert gzip.decompress(pack_tarball(files))
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js and npm")
+def test_npm_installs_the_tarball(tmp_path):
+    (tmp_path / "libreseed.tgz").write_bytes(pack_tarball(render_package("1.2.3")))
+    (tmp_path / "package.json").write_text("{}")
+    command = ["npm", "install", "--offline", "--no-audit", "--no-fund", "./libreseed.tgz"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    installed = tmp_path / "node_modules/libreseed"
+    assert {path.name: path.read_bytes() for path in installed.iterdir()} == render_package("1.2.3")
