@@ -13,6 +13,7 @@ _COMMANDS = {
     "exec": "modules",
     "install": "modules",
     "run": "modules",
+    "serve": "serve",
     "shims": "modules",
 }
 """Command -> module of this package that defines it; imported only when asked for."""

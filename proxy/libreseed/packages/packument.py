@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from nodesemver import max_satisfying
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.packages.names import tarball_file, tarball_path
+from libreseed.packages.names import base_name, tarball_path, version_of_tarball
 
 Packument = dict[str, Any]
 Manifest = dict[str, Any]
@@ -107,10 +107,15 @@ def manifest_of(packument: Packument, wanted: str) -> Manifest:
 
 def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
     """Return the manifest whose tarball has this file name. Raises NotFoundError."""
-    name = packument["name"]
-    for version, manifest in packument["versions"].items():
-        if file in (tarball_file(name, version), _url_file(manifest)):
-            return manifest  # type: ignore[no-any-return]
+    name: str = packument["name"]
+    versions: dict[str, Manifest] = packument["versions"]
+    if file.startswith(f"{base_name(name)}-") and file.endswith(".tgz"):
+        manifest = versions.get(version_of_tarball(name, file))
+        if manifest is not None:
+            return manifest
+    for manifest in versions.values():
+        if file == _url_file(manifest):
+            return manifest
     raise NotFoundError(f"{name} has no tarball {file}.")
 
 

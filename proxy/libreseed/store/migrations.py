@@ -18,8 +18,8 @@ _STEPS = (
         PRIMARY KEY (name, file)
     ) WITHOUT ROWID;
 
-    -- Packuments that came from elsewhere, as zlib-packed JSON; `origin` is 'upstream' or the key of a publisher
-    -- or mirror, `torrents` what its snapshot says of them.
+    -- Packuments that came from elsewhere, as zlib-packed JSON; `origin` is 'upstream', 'publisher KEY'
+    -- or 'mirror KEY', `torrents` what a publisher's snapshot says of the versions.
     CREATE TABLE packuments (
         name TEXT PRIMARY KEY, origin TEXT NOT NULL, body BLOB NOT NULL, torrents BLOB NOT NULL,
         etag TEXT, last_modified TEXT, restricted INTEGER NOT NULL, checked REAL NOT NULL

@@ -2,22 +2,35 @@
 
 import asyncio
 import zlib
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from libreseed.store.database import Database
+from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
+_RECENT_BYTES = 128 << 20
+
+
+def publisher_origin(key: bytes) -> str:
+    """Return the origin of what a publisher's own record says."""
+    return f"publisher {format_key(key)}"
+
+
+def mirror_origin(key: bytes) -> str:
+    """Return the origin of what a mirror's record says of the upstream's package."""
+    return f"mirror {format_key(key)}"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPackument:
     """A packument as JSON bytes, and where it came from.
 
-    `origin` is "upstream" or the text of a key; `torrents` is the snapshot's, by version, each `(v1, v2, length)`
-    in hex; `checked` is when its source last confirmed it, in seconds since the epoch.
+    `origin` is UPSTREAM, a `publisher_origin` or a `mirror_origin`; `torrents` is the snapshot's, by version, each
+    `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in seconds since the epoch.
     """
 
     name: str
@@ -35,9 +48,15 @@ class PackumentStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recent: OrderedDict[str, StoredPackument] = OrderedDict()
+        self._recent_bytes = 0
 
     async def find(self, name: str) -> StoredPackument | None:
         """Return the packument of `name`, or None."""
+        recent = self._recent.get(name)
+        if recent is not None:
+            self._recent.move_to_end(name)
+            return recent
         row = await self._database.row(
             "SELECT origin, body, torrents, etag, last_modified, restricted, checked FROM packuments WHERE name = ?",
             name,
@@ -46,9 +65,11 @@ class PackumentStore:
             return None
         origin, packed, torrents, etag, last_modified, restricted, checked = row
         body = await asyncio.to_thread(zlib.decompress, packed)
-        return StoredPackument(
+        found = StoredPackument(
             name, origin, body, orjson.loads(torrents), etag, last_modified, bool(restricted), checked
         )
+        self._remember(found)
+        return found
 
     async def save(self, packument: StoredPackument) -> None:
         """Keep a packument in place of an earlier one."""
@@ -64,11 +85,19 @@ class PackumentStore:
             packument.restricted,
             packument.checked,
         )
+        self._remember(packument)
 
     async def confirm(self, name: str, checked: float) -> None:
         """Note that the packument of `name` was found unchanged at its source."""
         await self._database.execute("UPDATE packuments SET checked = ? WHERE name = ?", checked, name)
+        recent = self._recent.get(name)
+        if recent is not None:
+            self._recent[name] = replace(recent, checked=checked)
 
-    async def remove(self, name: str) -> None:
-        """Forget the packument of `name`."""
-        await self._database.execute("DELETE FROM packuments WHERE name = ?", name)
+    def _remember(self, packument: StoredPackument) -> None:
+        earlier = self._recent.pop(packument.name, None)
+        self._recent_bytes += len(packument.body) - (len(earlier.body) if earlier else 0)
+        self._recent[packument.name] = packument
+        while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
+            _, dropped = self._recent.popitem(last=False)
+            self._recent_bytes -= len(dropped.body)

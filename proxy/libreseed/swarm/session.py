@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import libtorrent as lt
 
@@ -199,7 +200,7 @@ def _make_session(settings: SessionSettings) -> lt.session:
     return lt.session(params)
 
 
-def _lt_settings(settings: SessionSettings) -> dict[str, object]:
+def _lt_settings(settings: SessionSettings) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "listen_interfaces": f"{host}:{settings.port}",

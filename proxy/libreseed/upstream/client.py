@@ -12,7 +12,7 @@ import orjson
 from yarl import URL
 
 from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
-from libreseed.packages.names import check_name
+from libreseed.packages.names import check_name, scope_of
 from libreseed.upstream.faults import shown
 from libreseed.upstream.flights import SingleFlight
 from libreseed.upstream.limits import Limits
@@ -121,6 +121,13 @@ class Upstream:
             if asyncio.get_running_loop().time() < when + self._limits.npm_again:
                 raise failure
         return await self._openings.run(None, self._open)
+
+    async def is_private(self, name: str) -> bool:
+        """Tell whether the scope of `name` has a registry of its own: then nobody else may learn or answer for it."""
+        try:
+            return scope_of(name) in (await self.ready()).scopes
+        except ConfigError:
+            return False
 
     async def packument(self, name: str, validators: Validators | None = None) -> Packument | NotModified:
         """Return the full packument of `name`, or NotModified if it is still what `validators` stand for.

@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from libreseed.config import default_root
+
+root_option = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_root,
+    envvar="LIBRESEED_ROOT",
+    show_default="the user's data folder",
+    help="Folder of the store, keys and trust file.",
+)

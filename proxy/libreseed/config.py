@@ -1,0 +1,70 @@
+"""Settings of a node, and the TOML file that they may stand in."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from libreseed.errors import ConfigError
+
+DEFAULT_PORT = 4880
+MODULES_DIR = ".libreseed_modules"
+STATE_DIR = ".libreseed"
+
+
+def default_root() -> Path:
+    """Return where a node keeps its store and state when nobody says otherwise: the user's data folder."""
+    return platformdirs.user_data_path("libreseed")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL.
+
+    `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
+    that the swarm has before the upstream is asked too. `share` is whether packages from the upstream are passed on;
+    `mirrors_needed` how many trusted mirrors must agree.
+    """
+
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    upstream: str = "auto"
+    p2p_host: str = "0.0.0.0"  # noqa: S104 - peers come from everywhere
+    p2p_port: int = 0
+    overlay_port: int = 0
+    bootstrap: tuple[str, ...] = ()
+    mainline: bool = False
+    lan: bool = True
+    share: bool = True
+    allow_hosts: tuple[str, ...] = ()
+    mirrors_needed: int = 1
+    hedge: float = 0.2
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of the database, keys and trust file."""
+        return self.root / STATE_DIR
+
+    @property
+    def swarm_dir(self) -> Path:
+        """The folder of what is seeded."""
+        return self.root / MODULES_DIR / ".swarm"
+
+
+def read_config(file: Path, known: set[str]) -> dict[str, Any]:
+    """Return the settings in a TOML file, keys with `-` or `_`. Raises ConfigError: unreadable, or an unknown key."""
+    try:
+        values = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} cannot be read: {error}.") from error
+    settings = {key.replace("-", "_"): value for key, value in values.items()}
+    unknown = sorted(settings.keys() - known)
+    if unknown:
+        raise ConfigError(
+            f"The configuration file {file} has an unknown key {unknown[0]!r}.",
+            hint=f"Known keys: {', '.join(sorted(known))}.",
+        )
+    return settings

@@ -1,0 +1,61 @@
+"""Work that is done once however many ask for it, and that goes on when those who asked have left."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
+
+from libreseed.errors import LibreseedError, UnavailableError
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Errands(Generic[K, V]):
+    """At most one task a key. Owns its tasks: `close` cancels and awaits them."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[K, asyncio.Task[V]] = {}
+        self._closed = False
+
+    def start(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> "asyncio.Task[V]":
+        """Return the task of `key`, started now if there is none. Raises UnavailableError after `close`."""
+        task = self._tasks.get(key)
+        if task is None:
+            if self._closed:
+                raise UnavailableError("This node is shutting down.")
+            task = asyncio.create_task(work())
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._end(key, done))
+        return task
+
+    async def run(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        """Wait for the task of `key`; being cancelled leaves it running. Raises what the work raises."""
+        task = self.start(key, work)
+        await asyncio.wait([task])
+        return outcome(task)
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait for them."""
+        self._closed = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _end(self, key: K, task: "asyncio.Task[V]") -> None:
+        self._tasks.pop(key, None)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, LibreseedError):
+            log.debug("%s: %s", key, error)
+        elif error is not None:
+            log.error("%s failed", key, exc_info=error)
+
+
+def outcome(task: "asyncio.Task[V]") -> V:
+    """Return the result of a task that is done. Raises what it raised, UnavailableError when it was cancelled."""
+    if task.cancelled():
+        raise UnavailableError("This node is shutting down.")
+    return task.result()

@@ -1,0 +1,66 @@
+"""What is already known about a tarball before it is fetched, from the packument in the store."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import orjson
+
+from libreseed.delivery.packuments import FoundPackument
+from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.packages.integrity import parse_integrity
+from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
+from libreseed.store.packuments import StoredPackument
+from libreseed.trust.records import BlobRef, Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the bytes of a tarball must be, as far as it is known.
+
+    `digest` is the SHA-512 (64 bytes), `shasum` the hex SHA-1 of old packages, `url` where the upstream keeps it,
+    `ref` the torrent from its publisher's checked record, with the publisher's `seeders`.
+    """
+
+    digest: bytes | None = None
+    shasum: str | None = None
+    url: str | None = None
+    ref: BlobRef | None = None
+    seeders: tuple[Endpoint, ...] = ()
+    restricted: bool = False
+
+
+class ExpectedTarballs:
+    """Reads what packuments say of tarballs; the parsed ones used last are kept, since clients ask for one
+    tarball after the other of the same package."""
+
+    def __init__(self, kept: int = 64) -> None:
+        self._kept = kept
+        self._parsed: OrderedDict[str, tuple[bytes, Packument]] = OrderedDict()
+
+    async def read(
+        self, packument: StoredPackument | FoundPackument, file: str, seeders: tuple[Endpoint, ...]
+    ) -> Expected:
+        """Return what `packument` says of its tarball `file`. Raises NotFoundError when it has no such tarball."""
+        manifest = manifest_of_tarball(await self._parse(packument), file)
+        dist = manifest["dist"]
+        try:
+            digest = parse_integrity(str(dist.get("integrity", "")))
+        except InvalidInputError as error:
+            raise NotFoundError(f"{packument.name} has no usable integrity for {file}.") from error
+        torrent = packument.torrents.get(manifest["version"])
+        ref = None
+        if torrent is not None and digest is not None:
+            ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)
+        return Expected(digest, dist.get("shasum"), upstream_tarball(manifest), ref, seeders, packument.restricted)
+
+    async def _parse(self, packument: StoredPackument | FoundPackument) -> Packument:
+        kept = self._parsed.get(packument.name)
+        if kept is not None and kept[0] is packument.body:
+            self._parsed.move_to_end(packument.name)
+            return kept[1]
+        parsed: Packument = await asyncio.to_thread(orjson.loads, packument.body)
+        self._parsed[packument.name] = (packument.body, parsed)
+        while len(self._parsed) > self._kept:
+            self._parsed.popitem(last=False)
+        return parsed

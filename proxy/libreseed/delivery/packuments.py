@@ -1,0 +1,243 @@
+"""Packuments: who may say what a package is, asked in that order, and kept."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from libreseed.delivery.errands import Errands, outcome
+from libreseed.delivery.records import FoundRecord, RecordReader
+from libreseed.delivery.sources import Source
+from libreseed.errors import (
+    BadRecordError,
+    EquivocationError,
+    LibreseedError,
+    NotFoundError,
+    RollbackError,
+    UnavailableError,
+)
+from libreseed.packages.packument import check_packument
+from libreseed.store.packuments import (
+    UPSTREAM,
+    PackumentStore,
+    StoredPackument,
+    mirror_origin,
+    publisher_origin,
+)
+from libreseed.store.publications import PublicationStore
+from libreseed.store.trustfile import TrustFile
+from libreseed.trust.records import Endpoint
+from libreseed.trust.rules import TrustRules
+from libreseed.upstream.client import NotModified, Upstream, Validators
+
+log = logging.getLogger(__name__)
+
+MirrorHook = Callable[[StoredPackument], None]
+
+_MISSING = 10_000
+"""Names that are remembered as missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Seconds. A packument younger than `upstream` or `record` is served without asking anybody; an older one is
+    served stale when its source has not answered within `patience`. A name found missing is not asked for again
+    within `missing`."""
+
+    upstream: float = 300.0
+    record: float = 15.0
+    patience: float = 0.5
+    missing: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPackument:
+    """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
+    by version `(v1, v2, length)`; `seeders` are the publisher's."""
+
+    name: str
+    body: bytes
+    source: Source
+    torrents: dict[str, Any] = field(default_factory=dict)
+    restricted: bool = False
+    seeders: tuple[Endpoint, ...] = ()
+
+
+class PackumentDelivery:
+    """Answers "which versions exist". `on_upstream` is called with each packument that came anew from the upstream."""
+
+    def __init__(
+        self,
+        publications: PublicationStore,
+        store: PackumentStore,
+        trust: TrustFile,
+        records: RecordReader,
+        upstream: Upstream | None,
+        *,
+        mirrors_needed: int = 1,
+        freshness: Freshness | None = None,
+    ) -> None:
+        self.on_upstream: MirrorHook = lambda _: None
+        self._publications = publications
+        self._store = store
+        self._trust = trust
+        self._records = records
+        self._upstream = upstream
+        self._mirrors_needed = mirrors_needed
+        self._freshness = freshness or Freshness()
+        self._refreshing: Errands[str, StoredPackument] = Errands()
+        self._missing: OrderedDict[str, tuple[float, TrustRules, LibreseedError]] = OrderedDict()
+        self._seeders: dict[str, tuple[Endpoint, ...]] = {}
+
+    def publisher_of(self, name: str) -> bytes | None:
+        """Return the key that the user pinned `name` to, unless it is published here."""
+        return None if self._publications.has(name) else self._trust.rules().publisher_of(name)
+
+    async def find(self, name: str) -> FoundPackument:
+        """Return the packument of `name`, from the one who owns the name.
+
+        Order: published here; pinned to a publisher; the upstream; trusted mirrors. Raises NotFoundError when all
+        who can know say there is none, UnavailableError when one could not answer, TrustError for a refusal.
+        """
+        own = await self._publications.find(name) if self._publications.has(name) else None
+        if own is not None:
+            return FoundPackument(name, orjson.dumps(own.packument), "store")
+        stored = await self.stored(name)
+        if stored is not None and time.time() - stored.checked < self._lifetime(stored):
+            return self._found(stored, "store")
+        self._refuse_missing(name)
+        refresh = self._refreshing.start(name, lambda: self._refresh(name, stored))
+        await asyncio.wait([refresh], timeout=None if stored is None else self._freshness.patience)
+        if stored is not None and (not refresh.done() or self._leaves_stored_valid(name, refresh.exception())):
+            return self._found(stored, "stale")
+        try:
+            fresh = outcome(refresh)
+        except NotFoundError as error:
+            self._remember_missing(name, error)
+            raise
+        return self._found(fresh, "upstream" if fresh.origin == UPSTREAM else "swarm")
+
+    async def stored(self, name: str) -> StoredPackument | None:
+        """Return the packument of `name` from the store, whatever its age, if it is from a source still trusted."""
+        stored = await self._store.find(name)
+        if stored is None:
+            return None
+        publisher = self.publisher_of(name)
+        if publisher is not None:
+            trusted = {publisher_origin(publisher)}
+        else:
+            trusted = {UPSTREAM, *map(mirror_origin, self._trust.rules().mirrors)}
+        return stored if stored.origin in trusted else None
+
+    def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
+        """Return the seeders that the record of `name` read last named."""
+        return self._seeders.get(name, ())
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._refreshing.close()
+
+    def _found(self, stored: StoredPackument, source: Source) -> FoundPackument:
+        return FoundPackument(
+            stored.name, stored.body, source, stored.torrents, stored.restricted, self._seeders.get(stored.name, ())
+        )
+
+    def _lifetime(self, stored: StoredPackument) -> float:
+        return self._freshness.upstream if stored.origin == UPSTREAM else self._freshness.record
+
+    def _leaves_stored_valid(self, name: str, error: BaseException | None) -> bool:
+        """Tell whether a failed refresh says nothing against what we have. Only the upstream's own 404 does, and
+        an expired record: nobody vouches for that any more."""
+        if isinstance(error, NotFoundError):
+            return self._upstream is None or self.publisher_of(name) is not None
+        return isinstance(error, UnavailableError | RollbackError | EquivocationError | BadRecordError)
+
+    async def _refresh(self, name: str, stored: StoredPackument | None) -> StoredPackument:
+        publisher = self.publisher_of(name)
+        if publisher is not None:
+            found = await self._records.by_publisher(name, publisher)
+            return await self._from_record(name, stored, found, publisher_origin(publisher))
+        try:
+            return await self._from_upstream(name, stored)
+        except (NotFoundError, UnavailableError) as error:
+            return await self._without_upstream(name, stored, error)
+
+    async def _from_upstream(self, name: str, stored: StoredPackument | None) -> StoredPackument:
+        if self._upstream is None:
+            raise NotFoundError(f"{name} is not known here, and there is no upstream.")
+        known = stored if stored is not None and stored.origin == UPSTREAM else None
+        validators = None
+        if known is not None and (known.etag or known.last_modified):
+            validators = Validators(known.etag or "", known.last_modified or "")
+        answer = await self._upstream.packument(name, validators)
+        now = time.time()
+        if isinstance(answer, NotModified):
+            if known is None:
+                raise UnavailableError(f"The upstream answered 304 for {name}, which was not asked conditionally.")
+            await self._store.confirm(name, now)
+            return replace(known, checked=now)
+        await asyncio.to_thread(lambda: check_packument(orjson.loads(answer.body), name))
+        fresh = StoredPackument(
+            name,
+            UPSTREAM,
+            answer.body,
+            {},
+            answer.validators.etag or None,
+            answer.validators.last_modified or None,
+            answer.restricted,
+            now,
+        )
+        await self._store.save(fresh)
+        if not fresh.restricted and (known is None or known.body != fresh.body):
+            self.on_upstream(fresh)
+        return fresh
+
+    async def _without_upstream(
+        self, name: str, stored: StoredPackument | None, why: LibreseedError
+    ) -> StoredPackument:
+        if self._upstream is not None:
+            if await self._upstream.is_private(name):
+                raise why  # the overlay must not learn that name, nor anybody there answer for it
+            if isinstance(why, NotFoundError):
+                # The upstream rules its own name space: what it says does not exist, no mirror brings back.
+                await self._records.refuse_strangers(name)
+                raise why
+        try:
+            found = await self._records.by_mirrors(name, self._trust.rules().mirrors, self._mirrors_needed)
+        except NotFoundError as error:
+            if isinstance(why, UnavailableError):
+                raise why from error
+            await self._records.refuse_strangers(name)
+            raise
+        return await self._from_record(name, stored, found, mirror_origin(found.item.key))
+
+    async def _from_record(
+        self, name: str, stored: StoredPackument | None, found: FoundRecord, origin: str
+    ) -> StoredPackument:
+        document = found.record.document.hex()
+        self._seeders[name] = found.record.seeders
+        if stored is not None and stored.origin == origin and stored.etag == document:
+            await self._store.confirm(name, time.time())
+            return replace(stored, checked=time.time())
+        snapshot = await self._records.snapshot(found)
+        torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
+        body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
+        fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
+        await self._store.save(fresh)
+        return fresh
+
+    def _refuse_missing(self, name: str) -> None:
+        until, rules, error = self._missing.get(name, (0.0, None, None))
+        if error is not None and until > time.monotonic() and rules is self._trust.rules():
+            raise error
+
+    def _remember_missing(self, name: str, error: LibreseedError) -> None:
+        self._missing[name] = (time.monotonic() + self._freshness.missing, self._trust.rules(), error)
+        self._missing.move_to_end(name)
+        while len(self._missing) > _MISSING:
+            self._missing.popitem(last=False)

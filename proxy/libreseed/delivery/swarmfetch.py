@@ -1,0 +1,162 @@
+"""Fetching one blob from whoever holds it: claims from the overlay, torrents from the session, SHA-512 decides."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from libreseed.delivery.flow import Flow
+from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
+from libreseed.network.overlay import Overlay
+from libreseed.store.blobs import BlobStore
+from libreseed.swarm.download import Download
+from libreseed.swarm.seeding import Seeding, Tarball
+from libreseed.swarm.session import Session
+from libreseed.trust.records import BlobRef, Endpoint
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 3
+"""Torrents of different claims about one SHA-512 that are tried at the same time."""
+STALL = 15.0
+"""Seconds without a new verified piece after which a torrent is given up."""
+MAX_BLOB = 2 << 30
+"""Bytes of a blob that only an unchecked claim speaks of."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A blob to fetch.
+
+    `checked` is its torrent from a checked record, with the publisher's own `seeders`: then pieces may be passed on
+    before the whole is there, into the flow that `stream(spool file)` makes. Without it only claims are known, and
+    nothing is believed before the SHA-512 is right.
+    """
+
+    digest: bytes
+    checked: BlobRef | None = None
+    seeders: tuple[Endpoint, ...] = ()
+    tarball: Tarball | None = None
+    stream: Callable[[Path], Flow] | None = None
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a first piece was verified."""
+
+
+class SwarmFetcher:
+    """Fetches blobs into the store and seeds them on."""
+
+    def __init__(self, overlay: Overlay, session: Session, blobs: BlobStore, seeding: Seeding) -> None:
+        self.overlay = overlay
+        self.session = session
+        self.blobs = blobs
+        self.seeding = seeding
+        self.liars: set[Endpoint] = set()
+        """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
+
+    async def fetch(self, wanted: Wanted) -> BlobRef:
+        """Fetch, check, store and seed a blob.
+
+        Raises NotFoundError when nobody offers it, UnavailableError when those who do deliver nothing, SwarmError,
+        IntegrityError when all they have is wrong, StoreError.
+        """
+        hunt = _Hunt(self, wanted)
+        try:
+            return await hunt.run()
+        finally:
+            await hunt.close()
+
+
+class _Hunt:
+    """One fetch: a claim about a new torrent starts an attempt, a further one about a known torrent adds a peer."""
+
+    def __init__(self, fetcher: SwarmFetcher, wanted: Wanted) -> None:
+        self._fetcher = fetcher
+        self._wanted = wanted
+        self._downloads: dict[BlobRef, Download] = {}
+        self._waiting: list[Download] = []
+        self._attempts: set[asyncio.Task[BlobRef]] = set()
+        self._claims = asyncio.create_task(self._take_claims())
+
+    async def run(self) -> BlobRef:
+        last_error: LibreseedError | None = None
+        if self._wanted.checked is not None and self._wanted.seeders:
+            self._offer(self._wanted.checked, self._wanted.seeders)
+        while True:
+            running: set[asyncio.Task[Any]] = {*self._attempts}
+            if not self._claims.done():
+                running.add(self._claims)
+            if not running:
+                raise last_error or NotFoundError(f"Nobody offers {_short(self._wanted)} in the swarm.")
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in [attempt for attempt in self._attempts if attempt.done()]:
+                self._attempts.discard(attempt)
+                try:
+                    return attempt.result()
+                except LibreseedError as error:
+                    log.info("An attempt at %s failed: %s", _short(self._wanted), error)
+                    last_error = error
+            self._start_waiting()
+
+    async def close(self) -> None:
+        tasks = [self._claims, *self._attempts]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, LibreseedError):
+                log.error("Fetching %s failed", _short(self._wanted), exc_info=result)
+        for download in self._downloads.values():
+            await self._fetcher.blobs.discard(download.file.parent)
+
+    async def _take_claims(self) -> None:
+        async with contextlib.aclosing(self._fetcher.overlay.find_holders(self._wanted.digest)) as claims:
+            async for claim in claims:
+                ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
+                if self._wanted.checked is not None and ref != self._wanted.checked:
+                    log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._wanted))
+                elif claim.length <= MAX_BLOB and claim.endpoint not in self._fetcher.liars:
+                    self._offer(ref, [claim.endpoint])
+
+    def _offer(self, ref: BlobRef, peers: Iterable[Endpoint]) -> None:
+        known = self._downloads.get(ref)
+        if known is not None:
+            known.add_peers(peers)
+            return
+        folder = self._fetcher.blobs.incoming_dir()
+        download = Download(self._fetcher.session, ref, folder, peers, STALL)
+        self._downloads[ref] = download
+        self._waiting.append(download)
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        while self._waiting and len(self._attempts) < _AT_ONCE:
+            self._attempts.add(asyncio.create_task(self._attempt(self._waiting.pop(0))))
+
+    async def _attempt(self, download: Download) -> BlobRef:
+        wanted = self._wanted
+        async with download:
+            await download.first_piece()
+            wanted.started.set()
+            if wanted.stream is not None and download.ref == wanted.checked:
+                flow = wanted.stream(download.file.with_suffix(".spool"))
+                async for piece in download.pieces():
+                    await flow.write(piece)
+            torrent = await download.complete()
+        try:
+            return await self._fetcher.seeding.add_file(
+                download.file, wanted.digest, shared=True, tarball=wanted.tarball, torrent=torrent
+            )
+        except IntegrityError as error:
+            self._fetcher.liars |= download.peers
+            log.warning("%s came with wrong bytes from %s: %s", _short(wanted), _list(download.peers), error)
+            raise
+
+
+def _short(wanted: Wanted) -> str:
+    return "/".join(wanted.tarball) if wanted.tarball else f"sha512-{wanted.digest.hex()[:16]}…"
+
+
+def _list(peers: Iterable[Endpoint]) -> str:
+    return ", ".join(f"{host}:{port}" for host, port in peers)

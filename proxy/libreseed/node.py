@@ -1,0 +1,287 @@
+"""The running node, composed of its parts."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import socket
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import uvicorn
+
+from libreseed import __version__
+from libreseed.config import Settings
+from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.records import RecordReader
+from libreseed.delivery.sources import SourceCounter
+from libreseed.delivery.swarmfetch import SwarmFetcher
+from libreseed.delivery.tarballs import TarballDelivery
+from libreseed.errors import ConfigError, LibreseedError, StoreError
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.publishing.announcing import Announcing
+from libreseed.publishing.mirroring import Mirroring
+from libreseed.publishing.releases import Releases
+from libreseed.publishing.signing import RecordSigner
+from libreseed.registry.app import Services, make_app
+from libreseed.store.accounts import AccountStore
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+from libreseed.store.keyring import Keyring
+from libreseed.store.packuments import PackumentStore
+from libreseed.store.publications import PublicationStore
+from libreseed.store.records import RecordStore
+from libreseed.store.shelf import OverlayShelf
+from libreseed.store.trustfile import TrustFile
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session, SessionSettings
+from libreseed.trust.keys import format_key
+from libreseed.trust.records import Endpoint
+from libreseed.upstream.client import Upstream
+from libreseed.upstream.npmrc import Own, read_settings
+
+log = logging.getLogger(__name__)
+
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
+_GRACE = 2
+"""Seconds that running requests have when the node stops."""
+
+
+class Node:
+    """One node: `await Node.start(settings)`, then `await node.stop()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.counter = SourceCounter()
+        self.trust = TrustFile(settings.state_dir / "trust.json")
+        self._cleanup = contextlib.AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(cls, settings: Settings) -> "Node":
+        """Start all parts; the network is joined behind it. Raises a LibreseedError that says what is in the way."""
+        node = cls(settings)
+        try:
+            await node._start()
+        except BaseException:
+            await node.stop()
+            raise
+        return node
+
+    async def stop(self) -> None:
+        """Stop all parts in the reverse order of their start."""
+        await self._cleanup.aclose()
+
+    @property
+    def url(self) -> str:
+        """The URL of the registry."""
+        host = "localhost" if self.settings.host in ("127.0.0.1", "::1", *_WILDCARDS) else self.settings.host
+        return f"http://{host}:{self._http_port}"
+
+    async def _start(self) -> None:
+        settings = self.settings
+        self._lock_root()
+        self._key = await asyncio.to_thread(Keyring(settings.state_dir / "keys").default)
+        database = await Database.open(settings.state_dir / "libreseed.db")
+        self._cleanup.push_async_callback(database.close)
+        http_socket = _listen(settings.host, settings.port)
+        self._cleanup.callback(http_socket.close)
+        self._http_port: int = http_socket.getsockname()[1]
+
+        blobs = BlobStore(settings.swarm_dir)
+        await blobs.open()
+        self._catalogue = Catalogue(database)
+        await self._catalogue.open()
+        publications = PublicationStore(database)
+        await publications.open()
+        accounts = AccountStore(database)
+        await accounts.open()
+        records = RecordStore(database)
+
+        self._session = Session(
+            SessionSettings(
+                settings.p2p_host,
+                settings.p2p_port,
+                dht=settings.mainline,
+                lan=settings.lan,
+                port_mapping=settings.mainline,
+            )
+        )
+        await self._session.start()
+        self._cleanup.push_async_callback(self._session.stop)
+        self._overlay = Overlay(
+            OverlaySettings(host=settings.p2p_host, port=settings.overlay_port, p2p_port=self._session.port),
+            OverlayShelf(database),
+        )
+        await self._overlay.start()
+        self._cleanup.push_async_callback(self._overlay.stop)
+
+        self._upstream = self._open_upstream()
+        if self._upstream is not None:
+            self._cleanup.push_async_callback(self._upstream.close)
+        self._seeding = Seeding(blobs, self._catalogue, self._session)
+        fetcher = SwarmFetcher(self._overlay, self._session, blobs, self._seeding)
+        packuments = PackumentDelivery(
+            publications,
+            PackumentStore(database),
+            self.trust,
+            RecordReader(self._overlay, records, fetcher),
+            self._upstream,
+            mirrors_needed=settings.mirrors_needed,
+        )
+        self._cleanup.push_async_callback(packuments.close)
+        tarballs = TarballDelivery(
+            self._catalogue, blobs, self._seeding, fetcher, packuments, self._upstream, hedge=settings.hedge
+        )
+        self._cleanup.push_async_callback(tarballs.close)
+        signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints)
+        self._mirroring = Mirroring(signer)
+        announcing = Announcing(self._overlay)
+        if settings.share:
+            packuments.on_upstream = self._mirroring.add
+        self._seeding.on_shared = announcing.add
+        releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
+
+        self._cleanup.push_async_callback(self._end_tasks)
+        await self._seeding.open()
+        self._own(announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap))
+        app = make_app(
+            Services(packuments, tarballs, releases, accounts, self.counter, self.status),
+            hosts=settings.allow_hosts,
+            node_id=self._node_id,
+        )
+        await self._serve(app, http_socket)
+
+    async def status(self) -> dict[str, Any]:
+        """Return what `GET /-/libreseed/status` shows (DESIGN's command-line contract)."""
+        return {
+            "version": __version__,
+            "publisher": format_key(self._key.public),
+            "overlay": _address(*self._overlay.address),
+            "p2p": _address(self.settings.p2p_host, self._session.port),
+            "peers": {"overlay": self._overlay.peers, "bittorrent": self._session.peers},
+            "store": {
+                "packages": self._catalogue.packages,
+                "tarballs": self._catalogue.tarballs,
+                "bytes": self._seeding.size,
+            },
+            "served": self.counter.as_json(),
+            "upstream": {
+                "url": self._upstream.url if self._upstream else None,
+                "requests": self._upstream.requests if self._upstream else 0,
+            },
+            "mirroring": self._mirroring.waiting,
+        }
+
+    @property
+    def _node_id(self) -> str:
+        return self._key.public.hex()[:32]
+
+    def _open_upstream(self) -> Upstream | None:
+        if self.settings.upstream == "none":
+            return None
+        own = Own(self.settings.host, self._http_port)
+        return Upstream(lambda: read_settings(self.settings.upstream, own), node_id=self._node_id)
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        """Our own address in records, where it is known; others find it by our claims all the same."""
+        host = self.settings.p2p_host
+        return () if host in _WILDCARDS else ((host, self._session.port),)
+
+    def _own(self, *works: Coroutine[Any, Any, None]) -> None:
+        for work in works:
+            task = asyncio.create_task(work)
+            task.add_done_callback(_report)
+            self._tasks.append(task)
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, app: Any, http_socket: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=75,
+            backlog=1024,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve([http_socket]))
+
+        async def end() -> None:
+            server.should_exit = True
+            await serving
+
+        self._cleanup.push_async_callback(end)
+        ready = asyncio.ensure_future(server.ready.wait())
+        await asyncio.wait([ready, serving], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            ready.cancel()
+            serving.result()
+            raise ConfigError("The HTTP server ended at once.")
+
+    def _lock_root(self) -> None:
+        lock = self._cleanup.enter_context(_open_lock(self.settings.state_dir / "lock"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(
+                f"Another LibreSeed is running on {self.settings.root}.", hint="Stop it, or choose another --root."
+            ) from None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: whoever runs the node decides when it stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+def _open_lock(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        raise StoreError(f"Cannot use {path.parent}: {error.strerror}.", hint="Choose another --root.") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}.",
+            hint="Choose another with --port; 0 takes any.",
+        ) from error
+
+
+def _address(host: str, port: int) -> str:
+    if host in _WILDCARDS:
+        host = "127.0.0.1" if host == _WILDCARDS[0] else "::1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, LibreseedError):
+        log.error("%s", error)
+    elif error is not None:
+        log.error("A part of the node failed", exc_info=error)

@@ -1,0 +1,43 @@
+"""Tells the overlay in batches which blobs this node holds."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from libreseed.errors import LibreseedError
+from libreseed.network.claims import HeldBlob
+from libreseed.network.overlay import Overlay
+from libreseed.trust.records import BlobRef
+
+log = logging.getLogger(__name__)
+
+_GATHER = 0.05
+"""Seconds in which further blobs join a batch: an install brings many within moments."""
+
+
+class Announcing:
+    """Collects what is newly held and announces it. The overlay repeats it every half hour by itself."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self._waiting: list[BlobRef] = []
+        self._wake = asyncio.Event()
+
+    def add(self, refs: Iterable[BlobRef]) -> None:
+        """Queue blobs that others may fetch from us."""
+        self._waiting.extend(refs)
+        if self._waiting:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Announce what is queued, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_GATHER)
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            try:
+                known = await self._overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in batch)
+                log.info("Announced %d blobs; %d are known to another node.", len(batch), known)
+            except LibreseedError as error:
+                log.warning("%d blobs could not be announced: %s", len(batch), error)

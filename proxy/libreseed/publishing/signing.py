@@ -1,0 +1,114 @@
+"""From a snapshot to a signed record that others find, and its renewal."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from libreseed.errors import LibreseedError
+from libreseed.network.overlay import Overlay
+from libreseed.packages.integrity import sha512
+from libreseed.store.records import RecordStore, SignedRecord
+from libreseed.swarm.seeding import Seeding
+from libreseed.trust.history import history_root
+from libreseed.trust.items import SignedItem
+from libreseed.trust.keys import PrivateKey
+from libreseed.trust.records import (
+    LIFETIME,
+    RESIGN_AFTER,
+    Endpoint,
+    Record,
+    RecordType,
+    next_seq,
+    read_record,
+    sign_record,
+)
+from libreseed.trust.snapshot import Snapshot, pack
+
+log = logging.getLogger(__name__)
+
+_CHECK_EVERY = 3600.0
+
+
+class RecordSigner:
+    """Signs with this node's key. `seeders` tells the endpoints that others reach our BitTorrent port at."""
+
+    def __init__(
+        self,
+        key: PrivateKey,
+        store: RecordStore,
+        seeding: Seeding,
+        overlay: Overlay,
+        seeders: Callable[[], tuple[Endpoint, ...]],
+    ) -> None:
+        self._key = key
+        self._store = store
+        self._seeding = seeding
+        self._overlay = overlay
+        self._seeders = seeders
+
+    async def sign(self, kind: RecordType, snapshot: Snapshot) -> SignedItem:
+        """Pack, seed, sign and announce a snapshot; one that says nothing new is not signed again.
+
+        Returns the record in force. Raises StoreError, SwarmError, BadRecordError.
+        """
+        document = await asyncio.to_thread(snapshot.document)
+        digest = sha512(document)
+        last = await self._store.find_signed(snapshot.name)
+        if last is not None:
+            current = read_record(last.item, snapshot.name, last.item.seq / 1000)
+            if current.document == digest and current.type == kind and not _is_due(last):
+                return last.item
+        blob = await asyncio.to_thread(pack, document)
+        ref = await self._seeding.add_bytes(blob, sha512(blob), shared=True)
+        record = Record(
+            type=kind,
+            name=snapshot.name,
+            expiry=int(time.time()) + LIFETIME,
+            snapshot=ref,
+            document=digest,
+            history_size=len(snapshot.history),
+            history_root=history_root(snapshot.history),
+            seeders=self._seeders(),
+        )
+        item = await self._put(record, last)
+        if last is not None and last.snapshot != ref.sha512:
+            await self._seeding.drop(last.snapshot)
+        return item
+
+    async def run(self) -> None:
+        """Announce our records, then keep signing anew those that are a week old, until cancelled."""
+        for record in await self._store.list_signed():
+            await self._announce(record.name, record.item)
+        while True:
+            await asyncio.sleep(_CHECK_EVERY)
+            for record in await self._store.list_signed():
+                if _is_due(record):
+                    await self._renew(record)
+
+    async def _renew(self, last: SignedRecord) -> None:
+        old = read_record(last.item, last.name, last.item.seq / 1000)
+        renewed = replace(old, expiry=int(time.time()) + LIFETIME, seeders=self._seeders())
+        try:
+            await self._put(renewed, last)
+        except LibreseedError as error:
+            log.warning("The record of %s could not be signed anew: %s", last.name, error)
+
+    async def _put(self, record: Record, last: SignedRecord | None) -> SignedItem:
+        now = time.time()
+        item = sign_record(self._key, record, next_seq(now, last.item.seq if last else None))
+        await self._store.save_signed(SignedRecord(record.name, item, record.snapshot.sha512, now))
+        await self._announce(record.name, item)
+        return item
+
+    async def _announce(self, name: str, item: SignedItem) -> None:
+        try:
+            holders = await self._overlay.store_record(name, item)
+            log.info("The record of %s is held by %d other nodes.", name, holders)
+        except LibreseedError as error:
+            log.warning("The record of %s could not be announced: %s", name, error)
+
+
+def _is_due(record: SignedRecord) -> bool:
+    return time.time() - record.signed > RESIGN_AFTER

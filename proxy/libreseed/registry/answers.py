@@ -1,0 +1,77 @@
+"""What goes back to clients: JSON, errors with npm's status codes, and where it came from."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.delivery.sources import Source
+from libreseed.errors import (
+    ConflictError,
+    ForbiddenError,
+    IntegrityError,
+    InvalidInputError,
+    LibreseedError,
+    NetworkError,
+    NotFoundError,
+    SwarmError,
+    TrustError,
+    UnauthorizedError,
+    UnavailableError,
+)
+
+SOURCE_HEADER = "X-Libreseed-Source"
+_RETRY_AFTER = "5"
+
+_STATUSES: tuple[tuple[type[LibreseedError], int], ...] = (
+    (NotFoundError, 404),
+    (InvalidInputError, 400),
+    (UnauthorizedError, 401),
+    (ForbiddenError, 403),
+    (TrustError, 403),
+    (ConflictError, 409),
+    (UnavailableError, 503),
+    (IntegrityError, 503),
+    (SwarmError, 503),
+    (NetworkError, 503),
+)
+
+
+def json_answer(content: Any, status: int = 200, source: Source = "store") -> Response:
+    """Return a JSON response."""
+    return Response(orjson.dumps(content), status, {SOURCE_HEADER: source}, "application/json")
+
+
+def error_answer(error: LibreseedError) -> Response:
+    """Return npm's `{"error": …}` with the status that makes clients do the right thing.
+
+    They retry 503 and give up on 404, so nothing but a certain absence is 404.
+    """
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    headers = {SOURCE_HEADER: "store"}
+    if status == 503:
+        headers["Retry-After"] = _RETRY_AFTER
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps({"error": str(error)}), status, headers, "application/json")
+
+
+async def on_error(_: Request, error: Exception) -> Response:
+    """Starlette's handler for our own errors."""
+    if not isinstance(error, LibreseedError):
+        raise error
+    return error_answer(error)
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """Return the parsed JSON body of a request. Raises InvalidInputError: too large, or not JSON."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise InvalidInputError(f"The request's body is larger than {limit >> 20} MiB.")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInputError("The request's body is not JSON.") from error

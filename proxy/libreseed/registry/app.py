@@ -1,0 +1,109 @@
+"""The registry as an ASGI application."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.sources import SourceCounter
+from libreseed.delivery.tarballs import TarballDelivery
+from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.publishing.releases import Releases
+from libreseed.registry.accounts import AccountEndpoints
+from libreseed.registry.answers import json_answer, on_error, read_json
+from libreseed.registry.guard import Guard
+from libreseed.registry.packuments import PackumentEndpoints
+from libreseed.registry.paths import read_package_path
+from libreseed.registry.tarballs import TarballEndpoint
+from libreseed.store.accounts import AccountStore
+
+PUBLISH_LIMIT = 512 << 20
+"""Bytes of a publish request; a tarball grows by a third in base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the registry translates requests to."""
+
+    packuments: PackumentDelivery
+    tarballs: TarballDelivery
+    releases: Releases
+    accounts: AccountStore
+    counter: SourceCounter
+    status: Callable[[], Awaitable[dict[str, Any]]]
+
+
+def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Starlette:
+    """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
+    registry = _Registry(services)
+    accounts = registry.accounts
+    return Starlette(
+        routes=[
+            Route("/", registry.status),
+            Route("/-/ping", registry.ping),
+            Route("/-/libreseed/status", registry.status),
+            Route("/-/whoami", accounts.whoami),
+            Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
+            Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
+            Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
+            Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
+            Route("/{package:path}", registry.read, methods=["GET", "HEAD"]),
+            Route("/{package:path}", registry.publish, methods=["PUT"]),
+        ],
+        middleware=[Middleware(Guard, hosts=hosts, node_id=node_id)],
+        exception_handlers={LibreseedError: on_error},
+    )
+
+
+class _Registry:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.accounts = AccountEndpoints(services.accounts)
+        self._packuments = PackumentEndpoints(services.packuments, services.counter)
+        self._tarballs = TarballEndpoint(services.tarballs, services.counter)
+
+    async def ping(self, _: Request) -> Response:
+        return json_answer({})
+
+    async def status(self, _: Request) -> Response:
+        return json_answer(await self._services.status())
+
+    async def unknown(self, request: Request) -> Response:
+        raise NotFoundError(f"This registry has no {request.url.path}.")
+
+    async def read(self, request: Request) -> Response:
+        path = read_package_path(_raw_path(request))
+        match path.rest:
+            case ():
+                return await self._packuments.packument(request, path.name)
+            case ("-", file):
+                return await self._tarballs.tarball(request, path.name, file)
+            case ("-", _, file):  # cnpm's /@scope/name/-/@scope/name-1.0.0.tgz
+                return await self._tarballs.tarball(request, path.name, file)
+            case (wanted,):
+                return await self._packuments.manifest(request, path.name, wanted)
+            case _:
+                raise NotFoundError(f"This registry has no {request.url.path}.")
+
+    async def dist_tags(self, request: Request) -> Response:
+        raw = _raw_path(request).removeprefix("/-/package/").removesuffix("/dist-tags")
+        return await self._packuments.dist_tags(read_package_path(raw).name)
+
+    async def publish(self, request: Request) -> Response:
+        user = self.accounts.require(request)
+        path = read_package_path(_raw_path(request))
+        if path.rest:
+            raise NotFoundError(f"This registry has no PUT {request.url.path}.")
+        await self._services.releases.publish(path.name, await read_json(request, PUBLISH_LIMIT), user)
+        return json_answer({"ok": True, "success": True}, 201)
+
+
+def _raw_path(request: Request) -> str:
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")

@@ -1,0 +1,81 @@
+"""What stands before every endpoint: a server on localhost can be reached from any web page.
+
+A page's script is stopped by two checks: the Host header must name us (else DNS rebinding makes a stranger's name
+lead here), and a write that a browser sends must come from our own pages.
+"""
+
+import ipaddress
+import logging
+import time
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libreseed.errors import ForbiddenError, UnavailableError
+from libreseed.registry.answers import SOURCE_HEADER, error_answer
+
+access_log = logging.getLogger("libreseed.access")
+
+VIA_HEADER = "X-Libreseed-Via"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """ASGI middleware: checks the Host and Origin headers, stops requests that went in a circle, logs access."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str], node_id: str) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._node_id = node_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status, source = 500, "-"
+
+        async def log_start(message: Message) -> None:
+            nonlocal status, source
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                source = Headers(raw=message["headers"]).get(SOURCE_HEADER, "-")
+            await send(message)
+
+        try:
+            refusal = self._refusal(scope)
+            await (refusal or self._app)(scope, receive, log_start)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            path = scope.get("raw_path", b"").decode("latin-1")
+            access_log.info("%s %s %d %s %.1f ms", scope["method"], path, status, source, milliseconds)
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return error_answer(
+                ForbiddenError(
+                    f"This server does not answer for the host {host[:100]!r}.",
+                    hint="If it should: libreseed serve --allow-host NAME",
+                )
+            )
+        origin = headers.get("origin")
+        if scope["method"] not in _READING and origin is not None and urlsplit(origin).netloc != host:
+            return error_answer(ForbiddenError("Writes from other web pages are refused."))
+        if self._node_id in headers.get(VIA_HEADER, "").split(","):
+            return error_answer(UnavailableError("This request has come in a circle: this server is its own upstream."))
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True  # an address cannot be rebound to another machine's

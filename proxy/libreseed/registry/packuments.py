@@ -1,0 +1,58 @@
+"""GET and HEAD of packuments, version manifests and dist-tags."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.sources import SourceCounter
+from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
+from libreseed.registry.answers import SOURCE_HEADER, json_answer
+from libreseed.registry.prepared import PreparedPackuments
+
+
+class PackumentEndpoints:
+    """The reading half of a package's metadata."""
+
+    def __init__(self, packuments: PackumentDelivery, counter: SourceCounter) -> None:
+        self._packuments = packuments
+        self._counter = counter
+        self._prepared = PreparedPackuments()
+
+    async def packument(self, request: Request, name: str) -> Response:
+        """The whole package, abbreviated when the client prefers that. Conditional by If-None-Match."""
+        found = await self._packuments.find(name)
+        short = ABBREVIATED_TYPE in request.headers.get("accept", "")
+        form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
+        self._counter.add(found.source)
+        headers = {
+            SOURCE_HEADER: found.source,
+            "ETag": form.etag,
+            "Vary": "Accept, Accept-Encoding",
+            "Cache-Control": "no-cache",
+        }
+        if form.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        media_type = ABBREVIATED_TYPE if short else "application/json"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return Response(form.gzipped, 200, headers, media_type)
+        return Response(form.body, 200, headers, media_type)
+
+    async def manifest(self, request: Request, name: str, wanted: str) -> Response:
+        """One version, by version, dist-tag or range."""
+        found = await self._packuments.find(name)
+        self._counter.add(found.source)
+        packument = with_tarballs(orjson.loads(found.body), base_url(request))
+        return json_answer(manifest_of(packument, wanted), source=found.source)
+
+    async def dist_tags(self, name: str) -> Response:
+        """The dist-tags alone."""
+        found = await self._packuments.find(name)
+        self._counter.add(found.source)
+        return json_answer(orjson.loads(found.body)["dist-tags"], source=found.source)
+
+
+def base_url(request: Request) -> str:
+    """Return the URL that the client knows us by, without a slash at its end."""
+    return f"{request.url.scheme}://{request.headers['host']}"

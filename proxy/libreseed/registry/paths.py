@@ -1,0 +1,28 @@
+"""The paths of the registry protocol: which package, and what of it.
+
+Scoped names come as `/@scope/name`, `/@scope%2fname` and `/@scope%2Fname`; all three are one.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from libreseed.packages.names import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePath:
+    """A package and the decoded path segments after it: `()`, `("1.0.0",)`, `("-", "lodash-4.17.21.tgz")`."""
+
+    name: str
+    rest: tuple[str, ...]
+
+
+def read_package_path(raw: str) -> PackagePath:
+    """Read a path as it was sent, still percent-encoded, with or without its leading slash.
+
+    Raises InvalidInputError when it does not begin with a package name.
+    """
+    segments = [unquote(segment) for segment in raw.strip("/").split("/")]
+    if segments[0].startswith("@") and "/" not in segments[0] and len(segments) > 1:
+        segments[:2] = [f"{segments[0]}/{segments[1]}"]
+    return PackagePath(check_name(segments[0]), tuple(segments[1:]))
