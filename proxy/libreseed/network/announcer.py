@@ -90,7 +90,8 @@ class Announcer:
             for index in _closest(target, peers, self._k):
                 parcels[index].append(target)
 
-        async def send(index: int, chunk: list[bytes]) -> None:
+        async def send(parcel: tuple[int, list[bytes]]) -> None:
+            index, chunk = parcel
             peer, token = peers[index]
             known = [(target, self._blobs[target]) for target in chunk if target in self._blobs]
             packed = b"".join(target + blob.pack_reference() for target, blob in known)
@@ -101,11 +102,11 @@ class Announcer:
                     self._due[target] = due
 
         chunks = (
-            send(index, parcel[at : at + BLOBS_PER_DATAGRAM])
+            (index, parcel[at : at + BLOBS_PER_DATAGRAM])
             for index, parcel in parcels.items()
             for at in range(0, len(parcel), BLOBS_PER_DATAGRAM)
         )
-        await each(chunks, _UNDER_WAY)
+        await each(send, chunks, _UNDER_WAY)
 
 
 def _region(targets: Sequence[bytes], closest: Sequence[Peer], k: int) -> list[bytes]:

@@ -70,7 +70,7 @@ class Distribution:
         while True:
             # Jitter: of the holders of a record, one is the first, and its announcement spares the others theirs.
             due = time.monotonic() - REANNOUNCE * random.uniform(0.8, 1.0)  # noqa: S311
-            await each((self._announce(held) for held in list(self._book) if held.announced_at < due), 4)
+            await each(self._announce, [held for held in self._book if held.announced_at < due], 4)
             await asyncio.sleep(REANNOUNCE / 60)
 
     async def _announce(self, held: Held) -> None:
@@ -107,7 +107,7 @@ class Distribution:
         async def hand(held: Held) -> None:
             await self._neighbours.store(peer, token, held.key_text, held.item.encode())
 
-        await each((hand(held) for held in chosen), _UNDER_WAY)
+        await each(hand, chosen, _UNDER_WAY)
         log.debug("Handed %d records to the new node %s.", len(chosen), peer)
 
     def _belongs_to(self, newcomer: Peer, held: Held) -> bool:

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Tasks:
@@ -34,17 +37,14 @@ class Tasks:
             log.error("A background task of the overlay failed: %r", error, exc_info=error)
 
 
-async def each(work: Iterable[Coroutine[None, None, None]], limit: int) -> None:
-    """Run all of `work`, at most `limit` at a time."""
-    slots = asyncio.Semaphore(limit)
+async def each(work: Callable[[T], Coroutine[None, None, None]], items: Iterable[T], limit: int) -> None:
+    """Do `work` on every item, at most `limit` at a time."""
+    remaining = iter(items)
 
-    async def one(job: Coroutine[None, None, None]) -> None:
-        try:
-            await job
-        finally:
-            slots.release()
+    async def worker() -> None:
+        for item in remaining:
+            await work(item)
 
     async with asyncio.TaskGroup() as group:
-        for job in work:
-            await slots.acquire()
-            group.create_task(one(job))
+        for _ in range(limit):
+            group.create_task(worker())

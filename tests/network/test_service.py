@@ -1,0 +1,142 @@
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from libreseed.network.messages import Want
+from libreseed.network.overlay import Overlay
+from libreseed.network.recordbook import target_of
+from network.conftest import RawPeer, Spawn
+from network.helpers import blob, eventually, record_of
+
+RawPeers = Callable[..., Awaitable[RawPeer]]
+KEY = "libreseed:lodash"
+
+
+async def is_ignored(peer: RawPeer, node: Overlay, method: str, arguments: list[object]) -> bool:
+    """Tell whether a request is still unanswered when the next one has its answer."""
+    answers: list[object] = []
+    peer.wire.request(node.address, method, arguments, answers.append)
+    assert await peer.ask(node, "ping")
+    return not answers
+
+
+async def test_store_with_a_token(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node = await raw_peer(), await spawn()
+    answer = await peer.ask(node, "store", await peer.token(node), KEY, record_of().encode())
+    assert answer
+    assert answer[2] == 1
+    assert node.held == (1, 0)
+
+
+@pytest.mark.parametrize("token", [b"", b"guessed!", bytes(32)])
+async def test_no_write_without_a_token(spawn: Spawn, raw_peer: RawPeers, token: bytes) -> None:
+    peer, node = await raw_peer(), await spawn()
+    blobs = blob().target + blob().pack_reference()
+    assert await is_ignored(peer, node, "store", [peer.node_id, 5000, token, KEY, record_of().encode()])
+    assert await is_ignored(peer, node, "announce", [peer.node_id, 5000, token, blobs])
+    assert node.held == (0, 0)
+
+
+async def test_token_of_another_address_is_worth_nothing(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, one, other = await spawn(host="::"), await raw_peer(), await raw_peer("127.0.0.2")
+    address = ("127.0.0.1", node.address[1])
+    found = await one.wire.call(address, "find", [one.node_id, 5000, bytes(20), 0])
+    assert found
+    stored = [other.node_id, 5000, found[2], KEY, record_of().encode()]
+    answers: list[object] = []
+    other.wire.request(address, "store", stored, answers.append)
+    await other.wire.call(address, "ping", [other.node_id, 5000])
+    assert not answers
+    assert node.held == (0, 0)
+
+
+async def test_refusals_are_told_and_logged(spawn: Spawn, raw_peer: RawPeers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "libreseed.network.service")
+    peer, node = await raw_peer(), await spawn()
+    token = await peer.token(node)
+    for item in (record_of("left-pad").encode(), b"garbage", record_of(expiry=-1).encode()):
+        answer = await peer.ask(node, "store", token, KEY, item)
+        assert answer
+        assert answer[2] == 0
+    assert node.held == (0, 0)
+    assert len([entry for entry in caplog.records if "refused" in entry.message]) == 3
+
+
+async def test_claim_has_the_address_that_sent_it(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node, held = await raw_peer(), await spawn(), blob()
+    answer = await peer.ask(node, "announce", await peer.token(node), held.target + held.pack_reference())
+    assert answer
+    assert answer[2] == 1
+    assert [claim.endpoint async for claim in node.find_holders(held.digest)] == [("127.0.0.1", 5000)]
+
+
+async def test_announcement_without_a_port_is_ignored(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node, held = await raw_peer(), await spawn(), blob()
+    token = await peer.token(node)
+    blobs = held.target + held.pack_reference()
+    assert await is_ignored(peer, node, "announce", [peer.node_id, 0, token, blobs])
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("ping", []),
+        ("ping", ["id", 1]),
+        ("find", [bytes(20), 1, b"short", 0]),
+        ("find", [bytes(20), 1, bytes(20), 7]),
+        ("store", [bytes(20), 1, b"token", b"key", b"item"]),
+        ("store", [bytes(20), 1, b"token", KEY, bytes(2000)]),
+        ("announce", [bytes(20), 1, b"token", "blobs"]),
+    ],
+)
+async def test_malformed_request_is_ignored(
+    spawn: Spawn, raw_peer: RawPeers, method: str, arguments: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    peer, node = await raw_peer(), await spawn()
+    assert await is_ignored(peer, node, method, arguments)
+    assert not caplog.records
+
+
+async def test_answer_stays_within_a_datagram(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node = await raw_peer(), await spawn()
+    for _ in range(30):
+        await node.store_record("lodash", record_of())
+    answer = await peer.ask(node, "find", target_of(KEY), int(Want.RECORDS))
+    assert answer
+    assert 10 < len(answer[5]) < 30
+
+
+async def test_a_request_alone_puts_nobody_into_the_table(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node = await raw_peer(), await spawn()
+    del peer.handlers["ping"]
+    assert await peer.ask(node, "ping")
+    assert await peer.ask(node, "find", bytes(20), 0)
+    assert node.peers == 0
+
+
+async def test_who_answers_enters_the_table(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node = await raw_peer(), await spawn()
+    await peer.ask(node, "ping")
+    await eventually(lambda: node.peers == 1)
+    assert node.contacts()[0].p2p_port == 5000
+
+
+async def test_nobody_takes_anothers_id(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node_id = os.urandom(20)
+    owner, thief, node = await raw_peer(node_id=node_id), await raw_peer(node_id=node_id), await spawn()
+    await owner.ask(node, "ping")
+    await eventually(lambda: node.peers == 1)
+    await thief.ask(node, "ping")
+    await eventually(lambda: len([r for r in owner.requests if r[0] == "ping"]) == 2)
+    assert [contact.port for contact in node.contacts()] == [owner.address[1]]
+
+
+async def test_client_is_answered_but_never_asked(spawn: Spawn) -> None:
+    node = await spawn()
+    client = await spawn(node, client_only=True)
+    await node.store_record("lodash", item := record_of())
+    assert await client.find_records("lodash") == [item]
+    assert node.peers == 0
+    assert client.peers == 1
