@@ -49,6 +49,21 @@ class Settings:
         return self.root / STATE_DIR
 
     @property
+    def database_file(self) -> Path:
+        """The SQLite database."""
+        return self.state_dir / "libreseed.db"
+
+    @property
+    def trust_file(self) -> Path:
+        """Whom the user trusts."""
+        return self.state_dir / "trust.json"
+
+    @property
+    def keys_dir(self) -> Path:
+        """The folder of private keys."""
+        return self.state_dir / "keys"
+
+    @property
     def swarm_dir(self) -> Path:
         """The folder of what is seeded."""
         return self.root / MODULES_DIR / ".swarm"

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import socket
 from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import uvicorn
 
@@ -18,7 +16,7 @@ from libreseed.delivery.records import RecordReader
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import ConfigError, LibreseedError, StoreError
+from libreseed.errors import ConfigError, LibreseedError
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
@@ -33,6 +31,7 @@ from libreseed.store.keyring import Keyring
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
+from libreseed.store.rootlock import RootLock
 from libreseed.store.shelf import OverlayShelf
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
@@ -55,7 +54,7 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.counter = SourceCounter()
-        self.trust = TrustFile(settings.state_dir / "trust.json")
+        self.trust = TrustFile(settings.trust_file)
         self._cleanup = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,9 +81,9 @@ class Node:
 
     async def _start(self) -> None:
         settings = self.settings
-        self._lock_root()
-        self._key = await asyncio.to_thread(Keyring(settings.state_dir / "keys").default)
-        database = await Database.open(settings.state_dir / "libreseed.db")
+        self._cleanup.enter_context(RootLock(settings.state_dir))
+        self._key = await asyncio.to_thread(Keyring(settings.keys_dir).default)
+        database = await Database.open(settings.database_file)
         self._cleanup.push_async_callback(database.close)
         http_socket = _listen(settings.host, settings.port)
         self._cleanup.callback(http_socket.close)
@@ -228,15 +227,6 @@ class Node:
             serving.result()
             raise ConfigError("The HTTP server ended at once.")
 
-    def _lock_root(self) -> None:
-        lock = self._cleanup.enter_context(_open_lock(self.settings.state_dir / "lock"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"Another LibreSeed is running on {self.settings.root}.", hint="Stop it, or choose another --root."
-            ) from None
-
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: whoever runs the node decides when it stops."""
@@ -252,14 +242,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
-
-
-def _open_lock(path: Path) -> BinaryIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
-    except OSError as error:
-        raise StoreError(f"Cannot use {path.parent}: {error.strerror}.", hint="Choose another --root.") from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,11 +10,14 @@ from libreseed.errors import ConfigError, InvalidInputError, LibreseedError
 
 _COMMANDS = {
     "add": "modules",
+    "doctor": "doctor",
     "exec": "modules",
     "install": "modules",
+    "keys": "keys",
     "run": "modules",
     "serve": "serve",
     "shims": "modules",
+    "trust": "trust",
 }
 """Command -> module of this package that defines it; imported only when asked for."""
 

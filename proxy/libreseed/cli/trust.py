@@ -1,0 +1,66 @@
+"""`libreseed trust`: whose packages and mirrors are believed."""
+
+from pathlib import Path
+
+import click
+
+from libreseed.cli.options import root_option
+from libreseed.config import Settings
+from libreseed.store.trustfile import TrustFile
+from libreseed.trust.keys import format_key, parse_key
+
+
+@click.group("trust", short_help="Choose whose packages and mirrors are believed.")
+def trust_command() -> None:
+    """Choose whose packages and mirrors are believed. A running node follows at once."""
+
+
+@trust_command.command("add")
+@click.argument("pattern")
+@click.argument("key")
+@root_option
+def add(pattern: str, key: str, root: Path) -> None:
+    """Believe the publisher KEY for the package or pattern PATTERN, such as lodash or '@scope/*'."""
+    public = parse_key(key)
+    _file(root).change(lambda rules: rules.with_pin(pattern, public))
+    click.echo(f"{pattern} is now pinned to {format_key(public)}.")
+
+
+@trust_command.command("mirror")
+@click.argument("key")
+@root_option
+def mirror(key: str, root: Path) -> None:
+    """Believe the mirror KEY about the packages of the upstream registry."""
+    public = parse_key(key)
+    _file(root).change(lambda rules: rules.with_mirror(public))
+    click.echo(f"{format_key(public)} is now trusted as a mirror.")
+
+
+@trust_command.command("remove")
+@click.argument("what", metavar="PATTERN|KEY")
+@root_option
+def remove(what: str, root: Path) -> None:
+    """Believe it no longer: a pinned pattern, or whatever a key is trusted for."""
+    _file(root).change(lambda rules: rules.without(what))
+    click.echo(f"{what} is no longer trusted.")
+
+
+@trust_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@root_option
+def show(root: Path, as_json: bool) -> None:
+    """Show what is trusted."""
+    rules = _file(root).rules()
+    if as_json:
+        click.echo(rules.encode(), nl=False)
+        return
+    for pin in sorted(rules.pins, key=lambda pin: pin.pattern):
+        click.echo(f"{pin.pattern}  published by  {format_key(pin.key)}")
+    for key in rules.mirrors:
+        click.echo(f"upstream packages  mirrored by  {format_key(key)}")
+    if not rules.pins and not rules.mirrors:
+        click.echo("Nothing is trusted but your upstream registry and the hashes in your lock files.")
+
+
+def _file(root: Path) -> TrustFile:
+    return TrustFile(Settings(root).trust_file)

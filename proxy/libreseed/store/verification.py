@@ -1,0 +1,66 @@
+"""Checking a store against itself: every blob has its bytes, every row its blob."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from libreseed.errors import IntegrityError, StoreError
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a verification found: blobs read, and digests of damaged, missing and unreferenced ones."""
+
+    verified: int = 0
+    damaged: list[bytes] = field(default_factory=list)
+    missing: list[bytes] = field(default_factory=list)
+    unreferenced: list[bytes] = field(default_factory=list)
+    database: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing that the store promises is wrong; an unreferenced file promises nothing."""
+        return not (self.damaged or self.missing or self.database)
+
+
+async def verify_store(
+    database: Database, blobs: BlobStore, *, hashes: bool, progress: Callable[[int, int], None] = lambda _, __: None
+) -> Findings:
+    """Check the database, the presence of every blob, and with `hashes` its bytes. Changes nothing.
+
+    `progress(done, all)` is called after each blob. Raises StoreError when the store cannot be read at all.
+    """
+    findings = Findings()
+    findings.database = [row[0] for row in await database.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    digests = [entry.ref.sha512 for entry in await Catalogue(database).entries()]
+    for number, digest in enumerate(digests, 1):
+        await asyncio.to_thread(_verify_blob, blobs, digest, hashes, findings)
+        progress(number, len(digests))
+    known = set(digests)
+    on_disk = await asyncio.to_thread(lambda: list(blobs.digests()))
+    findings.unreferenced = [digest for digest in on_disk if digest not in known]
+    return findings
+
+
+async def repair_store(database: Database, blobs: BlobStore, findings: Findings) -> None:
+    """Delete what is damaged or unreferenced and forget what is missing; it is fetched anew when asked for."""
+    catalogue = Catalogue(database)
+    for digest in (*findings.damaged, *findings.missing):
+        await catalogue.remove(digest)
+    for digest in (*findings.damaged, *findings.unreferenced):
+        await asyncio.to_thread(blobs.remove, digest)
+
+
+def _verify_blob(blobs: BlobStore, digest: bytes, hashes: bool, findings: Findings) -> None:
+    if not blobs.has(digest):
+        findings.missing.append(digest)
+        return
+    try:
+        if hashes:
+            blobs.verify(digest)
+        findings.verified += 1
+    except (IntegrityError, StoreError):
+        findings.damaged.append(digest)
