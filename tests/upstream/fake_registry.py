@@ -10,12 +10,16 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `length` is what Content-Length claims: the truth when None, no header at all when -1."""
+    """One answer. `length` is what Content-Length claims: the truth when None, no header at all when -1.
+
+    The body follows the headers after `pause` seconds.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,9 @@ class FakeRegistry:
         length = len(action.body) if action.length is None else action.length
         sent = dict(action.headers) | ({"Content-Length": str(length)} if length >= 0 else {"Connection": "close"})
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-        writer.write(f"HTTP/1.1 {action.status} Scripted\r\n{head}\r\n".encode() + action.body)
+        writer.write(f"HTTP/1.1 {action.status} Scripted\r\n{head}\r\n".encode())
+        if action.pause:
+            await asyncio.sleep(action.pause)
+        writer.write(action.body)
         await writer.drain()
         return length == len(action.body)

@@ -121,6 +121,7 @@ async def test_statuses(
 
 
 async def test_small_error_bodies_keep_the_connection(registry: FakeRegistry, connect: Connect) -> None:
+    registry.on("/missing", Reply(404, b'{"error":"not found"}', pause=0.02))
     upstream = connect()
     for _ in range(3):
         with pytest.raises(NotFoundError):
@@ -321,6 +322,14 @@ async def test_names_that_would_lead_elsewhere(connect: Connect, name: str, file
     upstream = connect()
     with pytest.raises(InvalidInputError):
         await read(upstream, name, file)
+    assert upstream.requests == 0
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "x/y", "x?y"])
+async def test_no_package_names(connect: Connect, name: str) -> None:
+    upstream = connect()
+    with pytest.raises(InvalidInputError):
+        await upstream.packument(name)
     assert upstream.requests == 0
 
 

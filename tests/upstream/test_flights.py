@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -69,6 +70,27 @@ async def test_the_work_ends_when_the_last_caller_leaves() -> None:
         caller.cancel()
     await asyncio.gather(*callers, return_exceptions=True)
     assert work.cancelled.is_set()
+
+
+async def test_an_error_that_nobody_waits_for_is_not_reported() -> None:
+    reports: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context))
+    started = asyncio.Event()
+
+    async def fail_when_cancelled() -> int:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise NotFoundError("no")
+
+    caller = asyncio.ensure_future(SingleFlight[str, int]().run("key", fail_when_cancelled))
+    await started.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    gc.collect()
+    assert reports == []
 
 
 async def test_close_tells_the_callers() -> None:

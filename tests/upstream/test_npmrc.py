@@ -3,6 +3,7 @@
 import base64
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,16 @@ async def test_never_ourselves(machine: Machine, where: str) -> None:
     settings = await machine.read(variables=variables)
     assert settings.registry == default
     assert not settings.tls.strict  # the rest of the configuration stays
+
+
+@needs_npm
+async def test_a_project_around_the_folder_for_temporary_files(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = (await machine.read()).registry
+    machine.write(project="registry=http://localhost:4880/")
+    monkeypatch.setattr(tempfile, "tempdir", str(machine.project))
+    assert (await machine.read()).registry == default
 
 
 @needs_npm

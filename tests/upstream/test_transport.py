@@ -1,3 +1,4 @@
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from libreseed.errors import UnavailableError
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
+from libreseed.upstream.tls import make_context
 from upstream.fake_registry import FakeRegistry, Reply
 
 BODY = b'{"name":"lodash"}'
@@ -52,6 +54,14 @@ async def test_a_redirect_to_another_origin_loses_the_credentials(registry: Fake
         assert [request.headers.get("authorization") for request in other.requests] == [None, None]
 
 
+async def test_a_redirect_cannot_name_credentials(registry: FakeRegistry) -> None:
+    target = registry.url.replace("//", "//me:word@") + "moved"
+    registry.on("/lodash", Reply(302, headers={"Location": target}))
+    registry.on("/moved", Reply(body=BODY))
+    assert not await ask(UpstreamSettings(registry.url))
+    assert "authorization" not in registry.requests[1].headers
+
+
 async def test_redirects_are_counted(registry: FakeRegistry) -> None:
     for step in range(9):
         registry.on("/lodash" if step == 0 else f"/{step}", Reply(302, headers={"Location": f"/{step + 1}"}))
@@ -67,6 +77,26 @@ async def test_a_redirect_from_https_to_http_is_refused(registry: FakeRegistry, 
         with pytest.raises(UnavailableError, match="not safe"):
             await ask(UpstreamSettings(secure.url, tls=Tls(cafile=str(certificate[0]))))
     assert registry.requests == []
+
+
+async def test_a_handshake_that_hangs() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        settings = UpstreamSettings(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        async with Upstream(settings, node_id="node-1", limits=Limits(connect=0.1)) as upstream:
+            with pytest.raises(UnavailableError, match=r"no connection within 0\.1 s"):
+                await upstream.packument("lodash")
+
+
+def test_certificates_are_judged_as_node_judges_them() -> None:
+    context = make_context(Tls(), None)
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
 
 
 async def test_an_unknown_certificate_is_refused(certificate: Certificate) -> None:
