@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.modules import install as install_module
 from libreseed.modules.install import install
 from libreseed.modules.project import Project
 
@@ -149,6 +150,19 @@ async def test_optional_packages_for_other_systems_are_left_out(run_install, reg
     summary = await run_install("a")
     assert (summary.packages, summary.left_out) == (1, 1)
     assert not (project.tree / "other-system").exists()
+
+
+async def test_many_packages_are_unpacked_by_processes(run_install, registry, project, monkeypatch):
+    monkeypatch.setattr(install_module, "MANY", 2)
+    registry.add("a")
+    registry.add("b")
+    assert (await run_install("a", "b")).fetched == 2
+    assert version(project, "b") == "1.0.0"
+    registry.add("c")
+    registry.add("d")
+    registry.tarballs["/c/-/c-1.0.0.tgz"] = registry.tarballs["/a/-/a-1.0.0.tgz"]
+    with pytest.raises(IntegrityError, match=r"c@1\.0\.0 from swarm"):
+        await run_install("c", "d")
 
 
 async def test_wrong_bytes_change_nothing(run_install, registry, project):

@@ -4,9 +4,14 @@ Install scripts are never run.
 """
 
 import asyncio
+import multiprocessing
+import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +25,9 @@ from libreseed.modules.project import Project
 from libreseed.modules.resolver import check_spec, resolve, restored_on_failure
 from libreseed.modules.tree import Fresh, Tree, link_shims
 from libreseed.modules.unpack import unpack
+
+MANY = 32
+"""From so many packages on, processes to unpack them are worth their start."""
 
 _HINT = "What was there before stays. Look at the entry in package-lock.json, and at: libreseed doctor"
 
@@ -105,16 +113,17 @@ async def _bring_up_to_date(
         fresh: dict[str, Fresh] = {}
 
         async def get(package: LockedPackage, work: Path) -> None:
-            source, fresh[package.location] = await _fetch(client, package, work)
+            source, fresh[package.location] = await _fetch(client, package, work, workers)
             sources[source] += 1
             progress.advance()
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for number, package in enumerate(wanted):
-                    tasks.create_task(get(package, staging / str(number)))
-        except ExceptionGroup as group:
-            raise _first(group) from group
+        with _workers(len(wanted)) as workers:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for number, package in enumerate(wanted):
+                        tasks.create_task(get(package, staging / str(number)))
+            except ExceptionGroup as group:
+                raise _first(group) from group
         progress.stage("Linking")
         await asyncio.to_thread(tree.replace, packages, fresh, reused)
         return sources
@@ -122,17 +131,32 @@ async def _bring_up_to_date(
         await asyncio.to_thread(tree.clear)
 
 
-async def _fetch(client: RegistryClient, package: LockedPackage, work: Path) -> tuple[str, Fresh]:
+async def _fetch(client: RegistryClient, package: LockedPackage, work: Path, workers: Executor) -> tuple[str, Fresh]:
     """Fetch a package and unpack it to `work`. Raises IntegrityError, and as `download` does."""
     assert package.digest is not None  # noqa: S101 - a lock file entry without it is refused
     tarball = work.with_suffix(".tgz")
     source = await client.download(package, tarball)
     try:
-        unpacked = await asyncio.to_thread(unpack, tarball, package.digest, work)
+        unpacked = await asyncio.get_running_loop().run_in_executor(workers, unpack, tarball, package.digest, work)
     except IntegrityError as error:
         raise IntegrityError(f"{package.name}@{package.version} from {source}: {error.message}", hint=_HINT) from error
     await asyncio.to_thread(tarball.unlink)
     return source, Fresh(work, unpacked.has_modules)
+
+
+@contextmanager
+def _workers(packages: int) -> Iterator[Executor]:
+    """Give what unpacks: processes for many packages, because threads would keep the downloads from the interpreter."""
+    if packages < MANY:
+        workers: Executor = ThreadPoolExecutor(os.cpu_count())
+    else:
+        context = multiprocessing.get_context("spawn")
+        no_interrupt = (signal.SIGINT, signal.SIG_IGN)  # this process gets it too, and ends them
+        workers = ProcessPoolExecutor(os.cpu_count(), context, initializer=signal.signal, initargs=no_interrupt)
+    try:
+        yield workers
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def _first(group: ExceptionGroup) -> Exception:
