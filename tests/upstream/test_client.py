@@ -351,6 +351,14 @@ async def test_what_needed_credentials_is_restricted(registry: FakeRegistry, con
     assert {request.headers["authorization"] for request in registry.requests} == {"Bearer secret"}
 
 
+async def test_a_scope_with_a_registry_of_its_own_is_private() -> None:
+    settings = UpstreamSettings("http://a.invalid/", scopes={"@corp": "http://b.invalid/"})
+    async with Upstream(settings, node_id="node-1") as upstream:
+        assert await upstream.is_private("@corp/tool")
+        assert not await upstream.is_private("@babel/core")
+        assert not await upstream.is_private("corp")
+
+
 async def test_no_upstream() -> None:
     async with Upstream(UpstreamSettings(None), node_id="node-1") as upstream:
         with pytest.raises(NotFoundError, match="No upstream"):
