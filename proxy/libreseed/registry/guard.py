@@ -17,6 +17,8 @@ from libreseed.errors import ForbiddenError, UnavailableError
 from libreseed.registry.answers import SOURCE_HEADER, error_answer
 
 access_log = logging.getLogger("libreseed.access")
+"""One line a request. Its records also carry the fields of the line as attributes: `node` (the node's id), `path` (as
+it was sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
 
 VIA_HEADER = "X-Libreseed-Via"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -37,12 +39,15 @@ class Guard:
             return
         started = time.perf_counter()
         status, source = 500, "-"
+        length: str | None = None
 
         async def log_start(message: Message) -> None:
-            nonlocal status, source
+            nonlocal status, source, length
             if message["type"] == "http.response.start":
+                headers = Headers(raw=message["headers"])
                 status = message["status"]
-                source = Headers(raw=message["headers"]).get(SOURCE_HEADER, "-")
+                source = headers.get(SOURCE_HEADER, "-")
+                length = headers.get("content-length")
             await send(message)
 
         try:
@@ -51,7 +56,15 @@ class Guard:
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
             path = scope.get("raw_path", b"").decode("latin-1")
-            access_log.info("%s %s %d %s %.1f ms", scope["method"], path, status, source, milliseconds)
+            fields = {
+                "node": self._node_id,
+                "path": path,
+                "status": status,
+                "source": source,
+                "length": int(length) if length else None,
+                "milliseconds": milliseconds,
+            }
+            access_log.info("%s %s %d %s %.1f ms", scope["method"], path, status, source, milliseconds, extra=fields)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
