@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pytest
 
@@ -63,8 +63,11 @@ class RawPeer:
         return token
 
 
+RawPeers: TypeAlias = Callable[..., Awaitable[RawPeer]]
+
+
 @pytest.fixture
-async def raw_peer() -> AsyncIterator[Callable[..., Awaitable[RawPeer]]]:
+async def raw_peer() -> AsyncIterator[RawPeers]:
     peers: list[RawPeer] = []
 
     async def start(ip: str = "127.0.0.1", node_id: bytes | None = None) -> RawPeer:

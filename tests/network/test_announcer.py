@@ -2,8 +2,20 @@ import os
 
 from libreseed.network.announcer import _closest, _region
 from libreseed.network.routing import Peer, distance
-from network.conftest import Spawn
-from network.helpers import blob, eventually
+from network.conftest import RawPeers, Spawn
+from network.helpers import blob, eventually, text
+
+
+class Counted:
+    """Takes every announcement of one blob."""
+
+    def __init__(self, node_id: bytes) -> None:
+        self.node_id = node_id
+        self.calls = 0
+
+    def __call__(self, sender: object, fields: list[object]) -> list[object]:
+        self.calls += 1
+        return [self.node_id, 5000, 1]
 
 
 def peers(count: int) -> list[Peer]:
@@ -48,13 +60,23 @@ async def test_what_was_announced_alone_reaches_the_first_neighbour(spawn: Spawn
     await eventually(lambda: other.held[1] == 1)
 
 
-async def test_without_a_bittorrent_port_nothing_is_announced(spawn: Spawn) -> None:
-    node = await spawn(p2p_port=0)
+async def test_without_a_bittorrent_port_nothing_is_announced(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, peer = await spawn(p2p_port=0), await raw_peer()
+    await node.bootstrap([text(peer.address)])
+    assert await node.announce([held := blob()]) == 0
     other = await spawn(node)
-    held = blob()
-    assert await node.announce([held]) == 0
-    assert other.held[1] == 0
     assert [claim async for claim in other.find_holders(held.digest)] == []
+    assert "announce" not in {method for method, _ in peer.requests}
+
+
+async def test_announced_blobs_are_not_announced_again_at_once(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, peer = await spawn(), await raw_peer()
+    await node.bootstrap([text(peer.address)])
+    peer.handlers["announce"] = count = Counted(peer.node_id)
+    held = blob()
+    assert await node.announce([held]) == 1
+    assert await node.announce([held]) == 1
+    assert count.calls == 1
 
 
 async def test_withdrawn_is_not_answered(spawn: Spawn) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
@@ -13,10 +12,8 @@ from libreseed.network.lookup import Lookup
 from libreseed.network.messages import Want, pack_nodes
 from libreseed.network.overlay import Overlay
 from libreseed.network.routing import Peer
-from network.conftest import RawPeer, Spawn
+from network.conftest import RawPeers, Spawn
 from network.helpers import blob, eventually, text
-
-RawPeers = Callable[..., Awaitable[RawPeer]]
 
 
 def lookup(node: Overlay, target: bytes, want: Want = Want.CLAIMS) -> Lookup:
@@ -99,6 +96,28 @@ async def test_endless_nearer_nodes_do_not_make_an_endless_walk(
     liar.handlers["find"] = nearer
     walk = await lookup(node, target).run()
     assert walk._asked == 10
+
+
+async def test_the_window_grows_with_silence(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, honest = await spawn(), await spawn()
+    silent = [await raw_peer() for _ in range(12)]
+    for peer in [honest, *silent]:
+        await node.bootstrap([text(peer.address)])
+    for peer in silent:
+        peer.wire.close()
+    started = time.monotonic()
+    await Lookup(node._parts.neighbours, os.urandom(20), Want.NODES, size=20, alpha=1).run()
+    assert time.monotonic() - started < 1.0  # one by one, 100 ms each, it is over 1.2 s
+
+
+async def test_a_walk_has_a_time_limit(spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "TIME_LIMIT", 0.05)
+    node, silent = await spawn(), await raw_peer()
+    await node.bootstrap([text(silent.address)])
+    silent.wire.close()
+    started = time.monotonic()
+    await lookup(node, os.urandom(20)).run()
+    assert time.monotonic() - started < 1
 
 
 async def test_stopping_early_ends_the_walk(spawn: Spawn) -> None:

@@ -3,20 +3,19 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from libreseed.errors import NetworkError, RollbackError, StoreError
+from libreseed.network import overlay
 from libreseed.network.claims import Claim
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.network.shelf import MemoryShelf
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import PrivateKey
-from network.conftest import RawPeer, Spawn
+from network.conftest import RawPeers, Spawn
 from network.helpers import blob, eventually, record_of, text
 
-RawPeers = Callable[..., Awaitable[RawPeer]]
 KEY = "libreseed:lodash"
 
 
@@ -51,6 +50,17 @@ async def test_local_copy_is_only_one_vote(spawn: Spawn) -> None:
     await one.bootstrap([text(other.address)])
     assert await one.find_records("lodash") == [new]
     assert [held.item for held in one._parts.records] == [new]
+
+
+async def test_older_copy_here_is_brought_up_to_date(spawn: Spawn, raw_peer: RawPeers) -> None:
+    key = PrivateKey.generate()
+    old, new = record_of(key=key, seq=1), record_of(key=key, seq=2)
+    node, peer = await spawn(), await raw_peer()
+    await node.store_record("lodash", old)
+    peer.handlers["find"] = lambda sender, fields: [peer.node_id, 5000, b"token", b"", b"", [new.encode()]]
+    await node.bootstrap([text(peer.address)])
+    assert await node.find_records("lodash") == [new]
+    assert [held.item for held in node._parts.records] == [new]
 
 
 async def test_read_repair(spawn: Spawn, raw_peer: RawPeers) -> None:
@@ -145,6 +155,15 @@ async def test_claims_outlive_their_holders_absence(spawn: Spawn) -> None:
     await nodes[0].announce([held := blob()])
     await nodes[0].stop()
     assert [claim.endpoint async for claim in nodes[2].find_holders(held.digest)] == [("127.0.0.1", 4000)]
+
+
+async def test_claims_are_bounded(spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlay, "MAX_CLAIMS", 3)
+    node, liar, held = await spawn(), await raw_peer(), blob()
+    await node.bootstrap([text(liar.address)])
+    claims = [held.pack_reference() + b"\x7f\0\0\1\0" + bytes([port]) for port in range(1, 20)]
+    liar.handlers["find"] = lambda sender, fields: [liar.node_id, 5000, b"token", b"", b"", claims]
+    assert len([claim async for claim in node.find_holders(held.digest)]) == 3
 
 
 async def test_port_may_be_set_before_the_start() -> None:

@@ -180,3 +180,13 @@ def test_our_own_never_makes_room() -> None:
     with pytest.raises(ForbiddenError):
         told.take(record_of(near), f"libreseed:{near}")
     assert told.items(f"libreseed:{far}")
+
+
+def test_only_strangers_records_of_the_farthest_name_make_room() -> None:
+    names = by_distance(40)
+    near, far = names[0], names[-1]
+    told, own = Told(RecordLimits(total=2)), record_of(far)
+    told.take(own, f"libreseed:{far}", None)
+    told.take(record_of(far), f"libreseed:{far}")
+    told.take(record_of(near), f"libreseed:{near}")
+    assert told.items(f"libreseed:{far}") == [own]

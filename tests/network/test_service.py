@@ -1,16 +1,16 @@
 import logging
 import os
-from collections.abc import Awaitable, Callable
 
 import pytest
 
+from libreseed.network import neighbours
+from libreseed.network.addresses import PUBLIC
 from libreseed.network.messages import Want
 from libreseed.network.overlay import Overlay
 from libreseed.network.recordbook import target_of
-from network.conftest import RawPeer, Spawn
-from network.helpers import blob, eventually, record_of
+from network.conftest import RawPeer, RawPeers, Spawn
+from network.helpers import blob, eventually, record_of, text
 
-RawPeers = Callable[..., Awaitable[RawPeer]]
 KEY = "libreseed:lodash"
 
 
@@ -121,6 +121,43 @@ async def test_who_answers_enters_the_table(spawn: Spawn, raw_peer: RawPeers) ->
     await peer.ask(node, "ping")
     await eventually(lambda: node.peers == 1)
     assert node.contacts()[0].p2p_port == 5000
+
+
+async def test_silent_nodes_are_not_passed_on(spawn: Spawn, raw_peer: RawPeers) -> None:
+    asker, silent, node = await raw_peer(), await raw_peer(), await spawn()
+    await silent.ask(node, "ping")
+    await eventually(lambda: node.peers == 1)
+    before = await asker.ask(node, "find", bytes(20), 0)
+    node._parts.wire.round_trips.silent(silent.address)
+    after = await asker.ask(node, "find", bytes(20), 0)
+    assert before
+    assert after
+    assert (len(before[3]), len(after[3])) == (26, 0)
+
+
+async def test_newcomers_are_asked_once_and_few_at_a_time(
+    spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MAX_PROBES", 2)
+    node = await spawn()
+    peers = [await raw_peer() for _ in range(3)]
+    for peer in peers:
+        del peer.handlers["ping"]
+        for _ in range(3):
+            assert await peer.ask(node, "find", bytes(20), 0)
+    assert {call.address for call in node._parts.wire._calls.values()} == {peer.address for peer in peers[:2]}
+    assert len(node._parts.wire._calls) == 2
+
+
+async def test_one_public_address_cannot_fill_the_table(
+    spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MAX_SAME_PREFIX", 2)
+    monkeypatch.setattr(neighbours, "scope_of", lambda ip: PUBLIC)
+    node = await spawn()
+    for peer in [await raw_peer() for _ in range(4)]:
+        await node.bootstrap([text(peer.address)])
+    assert node.peers == 2
 
 
 async def test_nobody_takes_anothers_id(spawn: Spawn, raw_peer: RawPeers) -> None:

@@ -144,7 +144,20 @@ async def test_answers_are_throttled(open_wire: Open) -> None:
     client = await open_wire()
     unanswered = asyncio.ensure_future(client.call(address(server), "big", []))
     assert await client.call(address(server), "small", []) == []
+    assert not unanswered.done()
     unanswered.cancel()
+
+
+async def test_oversized_datagrams_are_dropped_unread(open_wire: Open) -> None:
+    server = await open_wire(echo=lambda sender, fields: [])
+    client = await open_wire()
+    answers: list[bytes] = []
+    datagram = b"\x00" + bytes(20) + umsgpack.packb(["echo", [bytes(wires.MAX_DATAGRAM)]])
+    client.datagram_received = lambda data, addr: answers.append(data)
+    client.transport.sendto(datagram, address(server))
+    client.transport.sendto(b"\x00" + b"\1" * 20 + umsgpack.packb(["echo", []]), address(server))
+    await eventually(lambda: answers)
+    assert answers[0][1:21] == b"\1" * 20
 
 
 NESTED = b"\x91" * 5000
