@@ -130,6 +130,20 @@ async def test_bundled_packages_come_with_their_parent_and_are_there_after_a_reu
     assert all(not request.path.startswith("/inner/-/") for request in registry.tarball_requests())
 
 
+async def test_a_new_parent_brings_its_own_bundle(run_install, registry, project):
+    registry.add("inner")
+    for number in ("1", "2"):
+        bundled = {
+            "node_modules/inner/package.json": '{"name": "inner", "version": "1.0.0"}',
+            "node_modules/inner/of": number,
+        }
+        bundle = {"dependencies": {"inner": "1"}, "bundleDependencies": ["inner"]}
+        registry.add("outer", f"{number}.0.0", files=bundled, **bundle)
+    for number in ("1", "2"):
+        await run_install(f"outer@{number}")
+        assert (project.tree / "outer/node_modules/inner/of").read_text() == number
+
+
 async def test_a_package_named_like_a_file_of_ours(run_install, registry, project):
     registry.add("package.json")
     await run_install("package.json")

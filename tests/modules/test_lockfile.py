@@ -78,6 +78,7 @@ def test_peers_and_optional_dependencies_are_told_apart():
     [
         ("node_modules/../../evil", entry()),
         ("node_modules/a/../../evil", entry()),
+        ("node_modules/a/../../evil", entry(name="a")),
         ("node_modules/.bin", entry()),
         ("node_modules/a/node_modules", entry()),
         ("node_modules/a/lib/node_modules/b", entry()),

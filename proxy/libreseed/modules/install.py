@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Protocol
 
 from libreseed.errors import IntegrityError, InvalidInputError
-from libreseed.modules.bins import check_bins
 from libreseed.modules.download import RegistryClient
 from libreseed.modules.lockfile import LockedPackage, Lockfile, read_lockfile
 from libreseed.modules.platforms import detect_platform, unsuitable
@@ -102,8 +101,6 @@ async def _bring_up_to_date(
     if await asyncio.to_thread(tree.is_current, packages):
         await asyncio.to_thread(tree.refresh)
         return Counter()
-    for package in packages:
-        check_bins(package)
     reused = await asyncio.to_thread(tree.reusable, packages)
     wanted = [package for package in packages if package.location not in reused and not package.in_bundle]
     staging = await asyncio.to_thread(tree.prepare)

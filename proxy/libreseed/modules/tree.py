@@ -97,7 +97,8 @@ class Tree:
         return {
             package.location
             for package in packages
-            if _same(installed.get(package.location), package)
+            if not package.in_bundle  # it comes and goes with the tarball that it is in
+            and _same(installed.get(package.location), package)
             and not installed[package.location].get(_HAS_BUNDLE)
             and self._is_there(package)
         }
