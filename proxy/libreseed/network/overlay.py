@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from libreseed.errors import ConfigError, ForbiddenError, InvalidInputError, NetworkError, StoreError, TrustError
+from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, StoreError, TrustError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.announcer import Announcer
 from libreseed.network.bootstrap import Bootstrap
@@ -25,6 +25,7 @@ from libreseed.network.roundtrips import RoundTrips
 from libreseed.network.routing import ID_LENGTH, Peer, Table
 from libreseed.network.service import Service
 from libreseed.network.shelf import RecordShelf
+from libreseed.network.sockets import bind_udp
 from libreseed.network.tally import Tally
 from libreseed.network.tasks import Tasks
 from libreseed.network.wire import Handler, Wire
@@ -41,7 +42,6 @@ MAX_CLAIMS = 256
 """Claims that one search for holders yields."""
 _REFRESH = 600.0
 _CHECKED_AT_ONCE = 16
-_RECEIVE_BUFFER = 1 << 20
 _FLUSH = 5.0
 _OURSELVES = ("127.0.0.1", 0)
 
@@ -92,7 +92,7 @@ class Overlay:
         taken or not ours."""
         node_id = await self._node_id()
         last_session = await self._read(self._shelf.load_contacts(), ())
-        sock = await self._bind()
+        sock = await bind_udp(self._settings.host, self._settings.port)
         self._running = await self._assemble(sock, node_id, [(ip, port) for ip, port, _ in last_session])
         await self._load_records(self._running.records)
         parts = self._running
@@ -276,28 +276,6 @@ class Overlay:
                 await parts.bootstrap.walk(os.urandom(ID_LENGTH))
                 parts.bootstrap.remember(peer.address for peer in parts.neighbours.table)
                 await self._save_contacts([peer.contact for peer in parts.neighbours.table])
-
-    async def _bind(self) -> socket.socket:
-        host, port = self._settings.host, self._settings.port
-        loop = asyncio.get_running_loop()
-        try:
-            family, kind, protocol, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0]
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:
-            raise ConfigError(f"The overlay cannot listen on {host}: {error.strerror}.") from error
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.bind(address)
-        except OSError as error:
-            sock.close()
-            raise NetworkError(
-                f"The overlay cannot listen on {host}:{port}: {error.strerror}.",
-                hint="Choose another UDP port with --overlay-port; 0 picks a free one.",
-            ) from error
-        return sock
 
     async def _node_id(self) -> bytes:
         node_id = await self._read(self._shelf.load_node_id(), None)
