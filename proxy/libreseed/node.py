@@ -137,15 +137,17 @@ class Node:
         self._cleanup.push_async_callback(tarballs.close)
         signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints)
         self._mirroring = Mirroring(signer)
-        announcing = Announcing(self._overlay)
+        self._announcing = Announcing(self._overlay)
         if settings.share:
             packuments.on_upstream = self._mirroring.add
-        self._seeding.on_shared = announcing.add
+        self._seeding.on_shared = self._announcing.add
         releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
 
         self._cleanup.push_async_callback(self._end_tasks)
         await self._seeding.open()
-        self._own(announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap))
+        self._own(
+            self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
+        )
         app = make_app(
             Services(packuments, tarballs, releases, accounts, self.counter, self.status),
             hosts=settings.allow_hosts,
@@ -172,6 +174,7 @@ class Node:
                 "requests": self._upstream.requests if self._upstream else 0,
             },
             "mirroring": self._mirroring.waiting,
+            "announcing": self._announcing.waiting,
         }
 
     @property

@@ -143,10 +143,10 @@ class _Hunt:
                 flow = wanted.stream(download.file.with_suffix(".spool"))
                 async for piece in download.pieces():
                     await flow.write(piece)
-            torrent = await download.complete()
+            await download.complete()
         try:
             return await self._fetcher.seeding.add_file(
-                download.file, wanted.digest, shared=True, tarball=wanted.tarball, torrent=torrent
+                download.file, wanted.digest, shared=True, tarball=wanted.tarball
             )
         except IntegrityError as error:
             self._fetcher.liars |= download.peers

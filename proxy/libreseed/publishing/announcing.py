@@ -21,6 +21,7 @@ class Announcing:
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
         self._waiting: list[BlobRef] = []
+        self._in_flight = 0
         self._wake = asyncio.Event()
 
     def add(self, refs: Iterable[BlobRef]) -> None:
@@ -29,6 +30,11 @@ class Announcing:
         if self._waiting:
             self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many blobs are still to be announced."""
+        return len(self._waiting) + self._in_flight
+
     async def run(self) -> None:
         """Announce what is queued, until cancelled."""
         while True:
@@ -36,8 +42,10 @@ class Announcing:
             await asyncio.sleep(_GATHER)
             self._wake.clear()
             batch, self._waiting = self._waiting, []
+            self._in_flight = len(batch)
             try:
                 known = await self._overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in batch)
                 log.info("Announced %d blobs; %d are known to another node.", len(batch), known)
             except LibreseedError as error:
                 log.warning("%d blobs could not be announced: %s", len(batch), error)
+            self._in_flight = 0

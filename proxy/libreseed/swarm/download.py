@@ -9,7 +9,7 @@ import libtorrent as lt
 
 from libreseed.errors import SwarmError, UnavailableError
 from libreseed.swarm.session import Session
-from libreseed.swarm.torrents import Torrent, check_metadata, torrent_file
+from libreseed.swarm.torrents import check_metadata
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
@@ -67,15 +67,16 @@ class Download:
         """Wait until a piece has arrived and was verified."""
         await self._until(lambda: bool(self._finished))
 
-    async def complete(self) -> Torrent:
-        """Wait until the whole file is on disk, and return its torrent."""
+    async def complete(self) -> None:
+        """Wait until the whole file is on disk."""
         await self._until(lambda: self._flushed)
-        return Torrent(self.ref, await asyncio.to_thread(torrent_file, self._checked_info()))
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the verified pieces in their order, as they come."""
         await self.first_piece()
-        for number in range(self._checked_info().num_pieces()):
+        if self._info is None:
+            raise SwarmError(f"The torrent {self.ref.v1.hex()} has pieces but no metadata.")
+        for number in range(self._info.num_pieces()):
             await self._until(lambda number=number: number in self._finished)  # type: ignore[misc]
             if self._handle is not None:
                 self._handle.read_piece(number)
@@ -116,11 +117,6 @@ class Download:
                     f"No data of {self.ref.sha512.hex()[:16]}… from {len(self.peers)} known peers"
                     f" for {self._stall:.0f} s."
                 ) from None
-
-    def _checked_info(self) -> lt.torrent_info:
-        if self._info is None:
-            raise SwarmError(f"The torrent {self.ref.v1.hex()} has pieces but no metadata.")
-        return self._info
 
     def _on_alert(self, alert: lt.alert) -> None:
         match alert:

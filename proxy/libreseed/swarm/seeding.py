@@ -66,15 +66,13 @@ class Seeding:
         """Store bytes, hash their torrent and seed it. Raises IntegrityError, StoreError, SwarmError."""
         if digest not in self._held:
             await self._blobs.add(data, digest)
-        return await self._add(digest, None, shared, tarball)
+        return await self._add(digest, shared, tarball)
 
-    async def add_file(
-        self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None, torrent: Torrent | None = None
-    ) -> BlobRef:
-        """Check and store a file from an incoming folder, then as `add_bytes`. A known torrent saves the hashing."""
+    async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
+        """Check and store a file from an incoming folder, then as `add_bytes`."""
         if digest not in self._held:
             await self._blobs.adopt(file, digest)
-        return await self._add(digest, torrent, shared, tarball)
+        return await self._add(digest, shared, tarball)
 
     async def drop(self, digest: bytes) -> None:
         """Forget and delete a blob, such as one found damaged."""
@@ -84,14 +82,13 @@ class Seeding:
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
 
-    async def _add(self, digest: bytes, torrent: Torrent | None, shared: bool, tarball: Tarball | None) -> BlobRef:
+    async def _add(self, digest: bytes, shared: bool, tarball: Tarball | None) -> BlobRef:
         held = self._held.get(digest)
         if held is not None and held[1] >= shared:
             if tarball is not None and self._catalogue.tarball(*tarball) != digest:
                 await self._catalogue.name_tarball(*tarball, digest)
             return held[0]
-        if torrent is None:
-            torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
+        torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
         entry = BlobEntry(torrent.ref, torrent.metadata, shared)
         try:
             await self._catalogue.save(entry, tarball)

@@ -174,7 +174,10 @@ class Session:
             while self._reader.recv(4096):
                 pass
         for alert in self._lt.pop_alerts():
-            self._dispatch(alert)
+            try:
+                self._dispatch(alert)
+            except Exception:
+                log.exception("Handling %s failed", alert.what())
 
     def _dispatch(self, alert: lt.alert) -> None:
         if isinstance(alert, lt.torrent_alert):

@@ -3,7 +3,6 @@
 One file named by the hex SHA-512 of its bytes, a piece length fixed by its size, hybrid (BEP 52), nothing optional.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +44,12 @@ def make_torrent(file: Path, digest: bytes) -> Torrent:
     creator = lt.create_torrent([lt.create_file_entry(file.name, size)], piece_length(size))
     try:
         lt.set_piece_hashes(creator, str(file.parent))
-        generated = creator.generate()
+        generated: Any = creator.generate()
     except RuntimeError as error:
         raise SwarmError(f"Cannot hash {file.name[:24]}…: {error}.") from error
-    metadata = _without_optional(generated)
+    metadata = lt.bencode({key: generated[key] for key in (b"info", b"piece layers") if key in generated})
     hashes = lt.torrent_info(metadata).info_hashes()
     return Torrent(BlobRef(hashes.v1.to_bytes(), hashes.v2.to_bytes(), size, digest), metadata)
-
-
-def torrent_file(info: lt.torrent_info) -> bytes:
-    """Return the bencoded torrent file of metadata that came from a peer."""
-    return _without_optional(lt.create_torrent(info).generate())
 
 
 def info_hashes(ref: BlobRef) -> lt.info_hash_t:
@@ -65,18 +59,13 @@ def info_hashes(ref: BlobRef) -> lt.info_hash_t:
 
 def check_metadata(info: lt.torrent_info, ref: BlobRef) -> None:
     """Refuse a torrent that is not exactly the promised one file. Raises SwarmError."""
-    files = info.files()
     hashes = info.info_hashes()
     if (
         info.num_files() != 1
-        or files.file_path(0) != ref.sha512.hex()
+        or info.layout().file_path(0) != ref.sha512.hex()
         or info.total_size() != ref.length
         or info.piece_length() != piece_length(ref.length)
         or hashes.v1.to_bytes() != ref.v1
         or hashes.v2.to_bytes() != ref.v2
     ):
         raise SwarmError(f"The torrent {ref.v1.hex()} is not the one file of {ref.length} bytes that was promised.")
-
-
-def _without_optional(generated: Mapping[bytes, Any]) -> bytes:
-    return lt.bencode({key: generated[key] for key in (b"info", b"piece layers") if key in generated})

@@ -1,0 +1,5 @@
+"""`python -m libreseed`."""
+
+from libreseed.cli.main import main
+
+main()

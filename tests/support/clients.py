@@ -1,0 +1,95 @@
+"""Real npm clients for the tests, each with its own configuration and empty caches."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from support.nodes import NodeProcess, request
+
+TIMEOUT = 240
+
+
+class Npm:
+    """npm with a user configuration and cache of its own. `registry` is a node."""
+
+    def __init__(self, folder: Path, node: NodeProcess) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.node = node
+        self._folder = folder
+        self._caches = 0
+        self._config = folder / "npmrc"
+        self._write_config()
+
+    def _write_config(self, *lines: str) -> None:
+        common = (
+            f"registry={self.node.url}/",
+            "replace-registry-host=always",
+            "omit-lockfile-registry-resolved=false",
+            "audit=false",
+            "fund=false",
+            "update-notifier=false",
+            "fetch-retries=0",
+        )
+        self._config.write_text("\n".join((*common, *lines)) + "\n")
+        self.clear_cache()
+
+    def clear_cache(self) -> None:
+        """Take a new, empty cache from now on."""
+        self._caches += 1
+
+    def log_in(self, user: str = "ann") -> None:
+        """Make an account, or log in to it, and write the token where npm finds it."""
+        answer = request(
+            "PUT",
+            f"{self.node.url}/-/user/org.couchdb.user:{user}",
+            body={"name": user, "password": "correct horse"},
+        )
+        assert answer.status == 201, answer.body
+        host = self.node.url.removeprefix("http:")
+        self._write_config(f"{host}/:_authToken={answer.json()['token']}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.lower().startswith("npm_config_")}
+        return {
+            **kept,
+            "npm_config_userconfig": str(self._config),
+            "npm_config_globalconfig": str(self._folder / "none"),
+            "npm_config_cache": str(self._folder / f"cache{self._caches}"),
+        }
+
+    def run(self, project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run npm in a project."""
+        return run(["npm", *arguments], project, self.environment, check=check)
+
+    def start(self, project: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start npm and return at once."""
+        return subprocess.Popen(
+            ["npm", *arguments],
+            cwd=project,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def run(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None, *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; with `check` it must succeed, and its output is shown when it does not."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def write_project(folder: Path, manifest: dict[str, Any], **files: str) -> Path:
+    """Write a package.json and further files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_text(json.dumps(manifest))
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return folder
