@@ -80,9 +80,10 @@ def read_snapshot(blob: bytes, record: Record) -> Snapshot:
         raise BadRecordError(f"The snapshot of {record.name} does not unpack to the document its record signed.")
     try:
         snapshot = _decode(document, record.name)
-    except (orjson.JSONDecodeError, InvalidInputError, ValueError, TypeError, KeyError) as error:
+        root = history_root(snapshot.history)
+    except (InvalidInputError, ValueError, TypeError, KeyError) as error:
         raise BadRecordError(f"The snapshot of {record.name} is malformed: {error}.") from error
-    if len(snapshot.history) != record.history_size or history_root(snapshot.history) != record.history_root:
+    if len(snapshot.history) != record.history_size or root != record.history_root:
         raise BadRecordError(f"The release history of {record.name} is not the one its record signed.")
     return snapshot
 
