@@ -1,7 +1,6 @@
 """Subresource integrity, as npm uses it: `sha512-<base64>` (W3C SRI, npm's `ssri`)."""
 
 import base64
-import binascii
 import hashlib
 
 from libreseed.errors import InvalidInputError
@@ -27,7 +26,7 @@ def parse_integrity(text: str) -> bytes | None:
             continue
         try:
             digest = base64.b64decode(value.partition("?")[0], validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one, characters outside ASCII another
             digest = b""
         if len(digest) != SHA512_LENGTH:
             raise InvalidInputError(f"{entry[:120]!r} is not a sha512 integrity.")

@@ -5,13 +5,14 @@ every form that leaves it gets our own.
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from nodesemver import max_satisfying
+from nodesemver import max_satisfying, valid
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.packages.names import base_name, tarball_path, version_of_tarball
+from libreseed.packages.names import tarball_path, version_of_tarball
 
 Packument = dict[str, Any]
 Manifest = dict[str, Any]
@@ -109,7 +110,7 @@ def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
     """Return the manifest whose tarball has this file name. Raises NotFoundError."""
     name: str = packument["name"]
     versions: dict[str, Manifest] = packument["versions"]
-    if file.startswith(f"{base_name(name)}-") and file.endswith(".tgz"):
+    with suppress(InvalidInputError):
         manifest = versions.get(version_of_tarball(name, file))
         if manifest is not None:
             return manifest
@@ -139,8 +140,9 @@ def _abbreviate(manifest: Manifest) -> Manifest:
 
 
 def _max_satisfying(versions: list[str], wanted: str) -> str | None:
+    readable = [version for version in versions if valid(version, loose=True)]
     try:
-        best = max_satisfying(versions, wanted, loose=True)
+        best = max_satisfying(readable, wanted, loose=True)
     except ValueError:
         return None
     return best if isinstance(best, str) else None
