@@ -5,9 +5,11 @@ Source: npm's `libnpmpublish`. The body is a packument of one version with the t
 
 import base64
 import binascii
+import gzip
 import hashlib
 import io
 import tarfile
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +24,10 @@ from libreseed.packages.packument import Manifest, Packument
 
 MAX_MANIFEST = 4 << 20
 """Bytes of the package.json in a tarball."""
+MAX_UNPACKED = 8 << 30
+"""Bytes of all files in a tarball."""
+_PADDING = 1 << 20
+"""Bytes after the last file that a tarball may have; it is 10 KiB at most where `tar` made it."""
 _SHARED_FIELDS = ("description", "keywords", "author", "license", "homepage", "repository", "bugs", "readme")
 
 
@@ -124,21 +130,30 @@ def _check_contents(name: str, version: str, tarball: bytes) -> None:
     """The tarball's own package.json must agree: else what is listed and what is installed are two packages."""
     try:
         inner = _inner_manifest(tarball)
-    except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise InvalidInputError(f"The tarball of {name}@{version} cannot be read: {error}.") from error
     if not isinstance(inner, dict) or inner.get("name") != name or inner.get("version") != version:
         raise InvalidInputError(f"The package.json in the tarball of {name}@{version} has another name or version.")
 
 
 def _inner_manifest(tarball: bytes) -> object:
-    with tarfile.open(fileobj=io.BytesIO(tarball), mode="r:gz") as archive:
+    """Return the package.json, the last one where there are several: that one is left when all is unpacked."""
+    manifest = b""
+    unpacked = 0
+    with gzip.open(io.BytesIO(tarball)) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
         for member in archive:
+            unpacked += member.size
+            if unpacked > MAX_UNPACKED:
+                raise ValueError(f"it holds more than {MAX_UNPACKED >> 30} GiB")
             if member.isfile() and member.name.partition("/")[2] == "package.json":
                 stream = archive.extractfile(member)
                 if stream is None or member.size > MAX_MANIFEST:
-                    break
-                return orjson.loads(stream.read())
-    raise ValueError("it has no package.json")
+                    raise ValueError(f"its package.json is longer than {MAX_MANIFEST >> 20} MiB")
+                manifest = stream.read()
+        unzipped.read(_PADDING)  # to the checksum at the end
+    if not manifest:
+        raise ValueError("it has no package.json")
+    return orjson.loads(manifest)
 
 
 def _dist(name: str, version: str, manifest: Manifest, tarball: bytes, digest: bytes) -> dict[str, Any]:
