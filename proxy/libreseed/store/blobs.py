@@ -8,12 +8,15 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from libreseed.errors import IntegrityError, StoreError
+
+_NAME = re.compile("[0-9a-f]{128}")
 
 
 class BlobStore:
@@ -56,9 +59,9 @@ class BlobStore:
         await asyncio.to_thread(shutil.rmtree, folder, True)
 
     def digests(self) -> Iterator[bytes]:
-        """Yield the digest of every blob on disk (blocking)."""
-        for shard in sorted(self._blobs.iterdir()):
-            for file in sorted(shard.iterdir()):
+        """Yield the digest of every blob on disk (blocking); files of other names are passed over."""
+        for file in sorted(self._blobs.glob("??/*")):
+            if _NAME.fullmatch(file.name):
                 yield bytes.fromhex(file.name)
 
     def verify(self, digest: bytes) -> None:

@@ -23,15 +23,14 @@ class TrustFile:
         except FileNotFoundError:
             self._stamp, self._rules = None, TrustRules()
             return self._rules
+        except OSError as error:
+            raise self._broken(error) from error
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp != self._stamp:
             try:
                 self._rules = TrustRules.decode(self.path.read_bytes())
             except (InvalidInputError, OSError) as error:
-                raise StoreError(
-                    f"The trust file {self.path} cannot be read: {error}.",
-                    hint="Mend it, or delete it to trust nothing.",
-                ) from error
+                raise self._broken(error) from error
             self._stamp = stamp
         return self._rules
 
@@ -40,3 +39,8 @@ class TrustFile:
         rules = function(self.rules())
         write_atomically(self.path, rules.encode())
         return rules
+
+    def _broken(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"The trust file {self.path} cannot be read: {error}.", hint="Mend it, or delete it to trust nothing."
+        )

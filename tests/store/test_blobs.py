@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from libreseed.errors import IntegrityError, StoreError
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore, hash_file
+
+DATA = b"some bytes"
+DIGEST = sha512(DATA)
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_add(blobs: BlobStore, tmp_path: Path) -> None:
+    assert not blobs.has(DIGEST)
+    path = await blobs.add(DATA, DIGEST)
+    assert (path, path.read_bytes()) == (blobs.path(DIGEST), DATA)
+    assert path.name == DIGEST.hex()
+    assert blobs.has(DIGEST)
+    assert files(tmp_path) == [path]
+    assert await blobs.add(DATA, DIGEST) == path
+    assert list(blobs.digests()) == [DIGEST]
+
+
+async def test_wrong_bytes_leave_nothing(blobs: BlobStore, tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="was expected"):
+        await blobs.add(b"other", DIGEST)
+    assert not blobs.has(DIGEST)
+    assert files(tmp_path) == []
+
+
+async def test_adopt(blobs: BlobStore, tmp_path: Path) -> None:
+    folder = blobs.incoming_dir()
+    (folder / "x").write_bytes(DATA)
+    await blobs.adopt(folder / "x", DIGEST)
+    await blobs.discard(folder)
+    assert files(tmp_path) == [blobs.path(DIGEST)]
+
+
+async def test_wrong_file_is_not_adopted(blobs: BlobStore) -> None:
+    folder = blobs.incoming_dir()
+    (folder / "x").write_bytes(b"other")
+    with pytest.raises(IntegrityError):
+        await blobs.adopt(folder / "x", DIGEST)
+    assert not blobs.has(DIGEST)
+    with pytest.raises(StoreError, match="missing"):
+        await blobs.adopt(folder / "missing", DIGEST)
+
+
+async def test_what_was_half_written_is_gone_after_a_restart(blobs: BlobStore, tmp_path: Path) -> None:
+    kept = await blobs.add(DATA, DIGEST)
+    (blobs.incoming_dir() / "blob").write_bytes(DATA[:3])
+    await BlobStore(tmp_path / ".swarm").open()
+    assert files(tmp_path) == [kept]
+
+
+async def test_verify_and_remove(blobs: BlobStore) -> None:
+    path = await blobs.add(DATA, DIGEST)
+    blobs.verify(DIGEST)
+    path.write_bytes(b"damaged")
+    with pytest.raises(IntegrityError):
+        blobs.verify(DIGEST)
+    blobs.remove(DIGEST)
+    blobs.remove(DIGEST)
+    with pytest.raises(StoreError):
+        blobs.verify(DIGEST)
+
+
+async def test_foreign_files_are_passed_over(blobs: BlobStore) -> None:
+    """Desktops and backups leave files of their own everywhere."""
+    path = await blobs.add(DATA, DIGEST)
+    (path.parent / ".DS_Store").write_bytes(b"")
+    (path.parent / "abcd").write_bytes(b"")
+    (path.parent.parent / "README").write_bytes(b"")
+    assert list(blobs.digests()) == [DIGEST]
+
+
+async def test_no_place_for_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = BlobStore(tmp_path / "file")
+    with pytest.raises(StoreError):
+        await store.open()
+    with pytest.raises(StoreError):
+        store.incoming_dir()
+    with pytest.raises(StoreError):
+        await store.add(DATA, DIGEST)
+
+
+def test_hash_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        hash_file(tmp_path)

@@ -1,0 +1,59 @@
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import BlobEntry, Catalogue
+from libreseed.store.database import Database
+from libreseed.store.verification import repair_store, verify_store
+from libreseed.trust.records import BlobRef
+
+GOOD, DAMAGED, MISSING, LOOSE = (sha512(name) for name in (b"good", b"damaged", b"missing", b"loose"))
+
+
+async def fill(database: Database, blobs: BlobStore) -> None:
+    catalogue = Catalogue(database)
+    for data in (b"good", b"damaged", b"missing"):
+        digest = sha512(data)
+        await blobs.add(data, digest)
+        ref = BlobRef(digest[:20], digest[:32], len(data), digest)
+        await catalogue.save(BlobEntry(ref, b"", True), ("pkg", f"pkg-{data.decode()}.tgz"))
+    await blobs.add(b"loose", LOOSE)
+    blobs.path(DAMAGED).write_bytes(b"DAMAGED")
+    blobs.remove(MISSING)
+
+
+async def test_a_healthy_store(database: Database, blobs: BlobStore) -> None:
+    findings = await verify_store(database, blobs, hashes=True)
+    assert findings.healthy
+    assert findings.verified == 0
+
+
+async def test_findings(database: Database, blobs: BlobStore) -> None:
+    await fill(database, blobs)
+    steps: list[tuple[int, int]] = []
+    findings = await verify_store(database, blobs, hashes=True, progress=lambda done, all_: steps.append((done, all_)))
+    assert (findings.damaged, findings.missing, findings.unreferenced) == ([DAMAGED], [MISSING], [LOOSE])
+    assert (findings.verified, findings.database, findings.healthy) == (1, [], False)
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert blobs.path(DAMAGED).read_bytes() == b"DAMAGED", "looking changes nothing"
+
+
+async def test_without_hashes_only_presence_is_checked(database: Database, blobs: BlobStore) -> None:
+    await fill(database, blobs)
+    findings = await verify_store(database, blobs, hashes=False)
+    assert (findings.verified, findings.damaged, findings.missing) == (2, [], [MISSING])
+
+
+async def test_a_loose_file_is_no_damage(database: Database, blobs: BlobStore) -> None:
+    await blobs.add(b"loose", LOOSE)
+    assert (await verify_store(database, blobs, hashes=True)).healthy
+
+
+async def test_repair(database: Database, blobs: BlobStore) -> None:
+    await fill(database, blobs)
+    await repair_store(database, blobs, await verify_store(database, blobs, hashes=True))
+    findings = await verify_store(database, blobs, hashes=True)
+    assert findings.healthy
+    assert (findings.verified, findings.unreferenced) == (1, [])
+    catalogue = Catalogue(database)
+    await catalogue.open()
+    assert catalogue.tarball("pkg", "pkg-good.tgz") == GOOD
+    assert catalogue.tarballs == 1
