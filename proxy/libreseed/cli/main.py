@@ -10,6 +10,7 @@ from libreseed.errors import ConfigError, InvalidInputError, LibreseedError
 
 _COMMANDS = {
     "add": "modules",
+    "demo": "demo",
     "doctor": "doctor",
     "exec": "modules",
     "install": "modules",

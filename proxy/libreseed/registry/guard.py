@@ -17,8 +17,8 @@ from libreseed.errors import ForbiddenError, UnavailableError
 from libreseed.registry.answers import SOURCE_HEADER, error_answer
 
 access_log = logging.getLogger("libreseed.access")
-"""One line a request. Its records also carry the fields of the line as attributes: `node` (the node's id), `path` (as
-it was sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
+"""One line a request. Its records also carry the fields of the line as attributes: `host` and `path` (as
+they were sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
 
 VIA_HEADER = "X-Libreseed-Via"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -57,7 +57,7 @@ class Guard:
             milliseconds = (time.perf_counter() - started) * 1000
             path = scope.get("raw_path", b"").decode("latin-1")
             fields = {
-                "node": self._node_id,
+                "host": Headers(scope=scope).get("host", ""),
                 "path": path,
                 "status": status,
                 "source": source,

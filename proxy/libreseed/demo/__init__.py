@@ -1,0 +1,1 @@
+"""`libreseed demo`: three nodes on loopback, a package published, a tree installed, and where each byte came from."""

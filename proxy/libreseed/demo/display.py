@@ -1,0 +1,202 @@
+"""How the demo is shown: live on a terminal, as plain lines elsewhere."""
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from libreseed.demo.story import OWN, WELL_KNOWN, Outcome
+from libreseed.demo.traffic import Transfer
+
+_WINDOW = 8
+"""Tarballs that are shown at a time while they come."""
+_LARGEST = 4
+_COLOURS = {"store": "blue", "swarm": "green", "upstream": "yellow"}
+_INDENT = (0, 0, 0, 2)
+
+
+class PlainDisplay:
+    """One line for each event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._steps = 0
+        self._tarballs = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tarballs = False
+
+    def step(self, title: str, *, tarballs: bool = False) -> None:
+        self._steps += 1
+        self._tarballs = tarballs
+        self._print(f"{self._steps} {title}")
+
+    def transfer(self, transfer: Transfer) -> None:
+        if self._tarballs:
+            self._print(
+                f"  {transfer.name}@{transfer.version} {transfer.source} {decimal(transfer.bytes)}"
+                f" {transfer.milliseconds:.0f} ms"
+            )
+
+    def note(self, text: str) -> None:
+        self._print(f"  {text}")
+
+    def problem(self, text: str) -> None:
+        self._print(f"  {text}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+class TerminalDisplay:
+    """The step under way is drawn again and again at the bottom; what is done stays above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, transient=True, get_renderable=self._draw, refresh_per_second=12)
+        self._steps = 0
+        self._title = ""
+        self._begun = 0.0
+        self._spinner = Spinner("dots")
+        self._begin("", tarballs=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish(failed=error is not None)
+        self._live.stop()
+
+    def step(self, title: str, *, tarballs: bool = False) -> None:
+        self._finish()
+        self._steps += 1
+        self._begin(f"{self._steps} {title}", tarballs)
+
+    def transfer(self, transfer: Transfer) -> None:
+        self._transfers.append(transfer)
+        self._window.append(transfer)
+
+    def note(self, text: str) -> None:
+        self._notes.append(Text(text))
+
+    def problem(self, text: str) -> None:
+        self._notes.append(Text(text, style="red"))
+        self._failed = True
+
+    def _begin(self, title: str, tarballs: bool) -> None:
+        self._title = title
+        self._tarballs = tarballs
+        self._failed = False
+        self._begun = time.monotonic()
+        self._notes: list[Text] = []
+        self._transfers: list[Transfer] = []
+        self._window: deque[Transfer] = deque(maxlen=_WINDOW)
+
+    def _finish(self, *, failed: bool = False) -> None:
+        if not self._title:
+            return
+        mark = Text("✗ ", style="red") if failed or self._failed else Text("✓ ", style="green")
+        self._console.print(self._headline(mark))
+        if self._tarballs and self._transfers:
+            self._console.print(Padding(_digest(self._transfers), _INDENT))
+        for note in self._notes:
+            self._console.print(Padding(note, _INDENT))
+        self._title = ""
+
+    def _headline(self, mark: RenderableType) -> Table:
+        line = Table.grid(expand=True, padding=(0, 1))
+        line.add_column(width=1)
+        line.add_column(ratio=1)
+        line.add_column(justify="right", no_wrap=True)
+        seconds = time.monotonic() - self._begun
+        line.add_row(mark, Text(self._title, style="bold"), Text(f"{seconds:.1f} s", style="dim"))
+        return line
+
+    def _draw(self) -> RenderableType:
+        if not self._title:
+            return Text()
+        parts: list[RenderableType] = [self._headline(self._spinner)]
+        if self._transfers:
+            parts.append(Padding(_table(self._window), _INDENT))
+            size = decimal(sum(transfer.bytes for transfer in self._transfers))
+            parts.append(Padding(Text(f"{len(self._transfers)} tarballs, {size}"), _INDENT))
+        parts += [Padding(note, _INDENT) for note in self._notes]
+        return Group(*parts)
+
+
+def account(console: Console, outcome: Outcome) -> None:
+    """Say in plain words what happened."""
+    console.print()
+    console.print(Text("What just happened", style="bold"))
+    for paragraph in _account(outcome):
+        console.print(paragraph, markup=False)
+
+
+def _account(outcome: Outcome) -> list[str]:
+    mirrored = len({transfer.name for transfer in outcome.mirrored})
+    size = decimal(outcome.bytes)
+    published = f"The publisher packed and signed {outcome.published} with its own key; no other registry was asked."
+    if not outcome.problem:
+        published += (
+            f" The mirror installed {WELL_KNOWN} from the registry that npm uses here, and passed on what it got:"
+            f" the metadata of {mirrored} packages, signed with its key, and their tarballs."
+        )
+    installed = (
+        f"The newcomer was told whom to trust, and nothing else. It looked each name up in the DHT, took no record"
+        f" without a valid signature by those keys, fetched {len(outcome.installed)} tarballs ({size}) from the others"
+        f" over BitTorrent and kept none whose sha512 was not the promised one. npm was done in"
+        f" {outcome.install_seconds:.1f} s."
+    )
+    alone = (
+        f"Then publisher and mirror were switched off, and npm's cache was deleted: all {len(outcome.reinstalled)}"
+        f" tarballs came from the newcomer's own store, and the program ran."
+    )
+    upstream = f"Requests of the newcomer to an upstream registry, from first to last: {outcome.upstream_requests}."
+    end = f"All of it took {outcome.seconds:.0f} s."
+    lines = [published, installed, alone, upstream]
+    if outcome.problem:
+        lines.append(f"Not shown, because the upstream could not be used: {WELL_KNOWN} and what it depends on.")
+    return [*lines, end]
+
+
+def _digest(transfers: list[Transfer]) -> RenderableType:
+    """Show the two packages that were asked for and the largest others, and sum up the rest."""
+    asked = [transfer for transfer in transfers if transfer.name in (OWN, WELL_KNOWN)]
+    others = sorted((each for each in transfers if each not in asked), key=lambda each: each.bytes, reverse=True)
+    rest = others[_LARGEST:]
+    table = _table([*asked, *others[:_LARGEST]])
+    if not rest:
+        return table
+    sources = sorted({transfer.source for transfer in rest})
+    size = decimal(sum(transfer.bytes for transfer in rest))
+    return Group(table, Text(f"and {len(rest)} more, {size}, from: {', '.join(sources)}"))
+
+
+def _table(transfers: "list[Transfer] | deque[Transfer]") -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=34, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=8)
+    table.add_column(width=9, justify="right")
+    table.add_column(width=8, justify="right", style="dim")
+    for transfer in transfers:
+        table.add_row(
+            f"{transfer.name}@{transfer.version}",
+            Text(transfer.source, style=_COLOURS.get(transfer.source, "red")),
+            decimal(transfer.bytes),
+            f"{transfer.milliseconds:.0f} ms",
+        )
+    return table

@@ -1,0 +1,137 @@
+"""The demo's three nodes: each with its own root, key and ports, all in this process, on loopback only."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from libreseed.config import Settings
+from libreseed.errors import UnavailableError
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.node import Node
+from libreseed.store.database import Database
+from libreseed.store.shelf import OverlayShelf
+from libreseed.trust.items import SignedItem
+
+_JOIN_SECONDS = 10.0
+_SPREAD_SECONDS = 30.0
+_POLL = 0.02
+"""Seconds between two looks at a node's status, which is a few attributes of this process."""
+_USER = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Trio:
+    """The running nodes."""
+
+    publisher: Node
+    mirror: Node
+    newcomer: Node
+
+
+@asynccontextmanager
+async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
+    """Start the three nodes and wait until they know each other. `upstream` is the mirror's; the others have none.
+
+    Raises UnavailableError when they do not find each other, and what Node.start raises.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def start(name: str, upstream: str, *bootstrap: str) -> Node:
+            node = await Node.start(
+                Settings(
+                    folder / name,
+                    port=0,
+                    upstream=upstream,
+                    p2p_host="127.0.0.1",
+                    lan=False,
+                    bootstrap=bootstrap,
+                )
+            )
+            stack.push_async_callback(node.stop)
+            return node
+
+        publisher = await start("publisher", "none")
+        known = await address_of(publisher)
+        mirror, newcomer = await asyncio.gather(start("mirror", upstream, known), start("newcomer", "none", known))
+        for node in (publisher, mirror, newcomer):
+            await _until(node, _has_both_peers, _JOIN_SECONDS, "The three nodes did not find each other")
+        yield Trio(publisher, mirror, newcomer)
+
+
+async def address_of(node: Node) -> str:
+    """Return the overlay address of a node, `host:port`."""
+    return str((await node.status())["overlay"])
+
+
+async def passed_on(node: Node) -> None:
+    """Wait until everything that a node has to sign and announce is signed and announced. Raises UnavailableError."""
+    await _until(node, _is_idle, _SPREAD_SECONDS, "A node did not finish announcing what it has")
+
+
+async def log_in(node: Node) -> str:
+    """Make an account on a node, as `npm login` does, and return its token. Raises UnavailableError."""
+    account = {"name": _USER, "password": secrets.token_urlsafe()}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.put(f"{node.url}/-/user/org.couchdb.user:{_USER}", json=account) as answer,
+    ):
+        body = await answer.json()
+        if answer.status != 201:
+            raise UnavailableError(f"The demo could not log in: {body.get('error')}")
+        return str(body["token"])
+
+
+async def ask(node: Node, name: str, timeout: float) -> str | None:
+    """Ask a node for the packument of `name`; return None when it has one, else why not.
+
+    Raises UnavailableError when there is no answer within `timeout` seconds.
+    """
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as client,
+            client.get(f"{node.url}/{name}") as answer,
+        ):
+            return None if answer.status == 200 else str((await answer.json())["error"])
+    except TimeoutError as error:
+        raise UnavailableError(f"The upstream did not answer within {timeout:.0f} s.") from error
+
+
+async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem]:
+    """Look a name up in the overlay as a stranger to all three nodes, joined at `contact`, would.
+
+    Raises NetworkError, StoreError.
+    """
+    database = await Database.open(folder / "observer.db")
+    try:
+        overlay = Overlay(OverlaySettings(client_only=True), OverlayShelf(database))
+        await overlay.start()
+        try:
+            await overlay.bootstrap([contact])
+            return await overlay.find_records(name)
+        finally:
+            await overlay.stop()
+    finally:
+        await database.close()
+
+
+async def _until(node: Node, condition: Callable[[dict[str, Any]], bool], seconds: float, complaint: str) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition(await node.status()):  # noqa: ASYNC110 - a node tells how it is, not when it changes
+                await asyncio.sleep(_POLL)
+    except TimeoutError as error:
+        raise UnavailableError(f"{complaint} within {seconds:.0f} s.") from error
+
+
+def _has_both_peers(status: dict[str, Any]) -> bool:
+    return bool(status["peers"]["overlay"] >= 2)
+
+
+def _is_idle(status: dict[str, Any]) -> bool:
+    return not status["mirroring"] and not status["announcing"]

@@ -1,0 +1,266 @@
+"""The demo, step by step: everything in it is real, and each claim that it makes is checked before it is made."""
+
+import asyncio
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+import orjson
+from rich.filesize import decimal
+
+from libreseed.demo import nodes
+from libreseed.demo.commands import Npm, find_command, run_command
+from libreseed.demo.examples import copy_example
+from libreseed.demo.nodes import Trio
+from libreseed.demo.traffic import Transfer, watch
+from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
+from libreseed.modules.lockfile import LockedPackage, read_lockfile
+from libreseed.packages.integrity import format_integrity, parse_integrity
+from libreseed.packages.names import key_text, tarball_path
+from libreseed.trust.keys import format_key, parse_key
+from libreseed.trust.records import check_fresh, read_record
+
+OWN = "@demo/greeting"
+"""The package in the examples that is published."""
+WELL_KNOWN = "express"
+"""The package that the mirror brings from the upstream, with all that it depends on."""
+
+_UPSTREAM_SECONDS = 20.0
+_FETCHES_AT_ONCE = 8
+
+
+class Display(Protocol):
+    """Shows the demo while it runs."""
+
+    def step(self, title: str, *, tarballs: bool = False) -> None:
+        """A step begins, and the one before is done. With `tarballs`, the list of them is its point."""
+
+    def transfer(self, transfer: Transfer) -> None:
+        """A tarball came in this step."""
+
+    def note(self, text: str) -> None:
+        """Something to tell about this step."""
+
+    def problem(self, text: str) -> None:
+        """This step failed; the demo goes on without it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the demo did. Sizes in bytes, times in seconds.
+
+    `problem` says why the well-known package is left out, "" when it is not; `installed` are the newcomer's tarballs
+    while the others were up, `reinstalled` those after they were gone.
+    """
+
+    publisher: str = ""
+    mirror: str = ""
+    published: str = ""
+    problem: str = ""
+    mirrored: list[Transfer] = field(default_factory=list)
+    installed: list[Transfer] = field(default_factory=list)
+    install_seconds: float = 0.0
+    verified: int = 0
+    upstream_requests: int = 0
+    reinstalled: list[Transfer] = field(default_factory=list)
+    output: str = ""
+    seconds: float = 0.0
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the tarballs that the newcomer installed."""
+        return sum(transfer.bytes for transfer in self.installed)
+
+
+async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Outcome:
+    """Play the demo in an empty folder. `upstream` is the mirror's, as in Settings.
+
+    Without a reachable upstream it goes on with the published package alone. Raises a LibreseedError when anything
+    else fails, or when a check finds that what it wants to show is not so.
+    """
+    started = time.monotonic()
+    find_command("node")
+    find_command("npm")
+    display.step("Start three nodes, each with a key of its own, on this machine only")
+    async with nodes.running(folder / "nodes", upstream) as trio:
+        story = _Story(folder, display, trio)
+        await story.introduce("npm's own" if upstream == "auto" else upstream)
+        await story.publish()
+        await story.mirror()
+        await story.trust()
+        await story.install()
+        await story.verify()
+        await story.reinstall_alone()
+        await story.run()
+    story.outcome.seconds = time.monotonic() - started
+    return story.outcome
+
+
+class _Story:
+    def __init__(self, folder: Path, display: Display, trio: Trio) -> None:
+        self.outcome = Outcome()
+        self._folder = folder
+        self._display = display
+        self._publisher, self._mirror, self._newcomer = trio.publisher, trio.mirror, trio.newcomer
+        self._project = folder / "app"
+        self._expected: dict[tuple[str, str], bytes] = {}
+        """SHA-512 by name and version: what the publisher sent, and what the upstream told the mirror."""
+
+    async def introduce(self, upstream: str) -> None:
+        self.outcome.publisher = (await self._publisher.status())["publisher"]
+        self.outcome.mirror = (await self._mirror.status())["publisher"]
+        self._display.note(f"publisher  {self._publisher.url}  no upstream, key {_short(self.outcome.publisher)}")
+        self._display.note(f"mirror     {self._mirror.url}  upstream: {upstream}, key {_short(self.outcome.mirror)}")
+        self._display.note(f"newcomer   {self._newcomer.url}  no upstream: it has only the other two")
+
+    async def publish(self) -> None:
+        self._display.step(f"Publisher: npm publish {OWN}")
+        npm = Npm(self._publisher.url, self._folder / "npm" / "publisher")
+        npm.log_in(await nodes.log_in(self._publisher))
+        package = copy_example("greeting", self._folder / "greeting")
+        published = orjson.loads(await npm.run(package, "publish", "--json"))
+        published = published.get(OWN, published)
+        self._expected[OWN, published["version"]] = _digest(published["integrity"])
+        self.outcome.published = f"{OWN}@{published['version']}"
+        await nodes.passed_on(self._publisher)
+        self._display.note(f"{self.outcome.published}, {published['size']} bytes, {published['integrity'][:24]}…")
+        self._display.note(f"signed with {_short(self.outcome.publisher)}, announced as {key_text(OWN)}")
+
+    async def mirror(self) -> None:
+        self._display.step(f"Mirror: npm install {WELL_KNOWN}, from the upstream")
+        project = copy_example("app", self._folder / "mirror-app")
+        npm = Npm(self._mirror.url, self._folder / "npm" / "mirror")
+        try:
+            refusal = await nodes.ask(self._mirror, WELL_KNOWN, _UPSTREAM_SECONDS)
+            if refusal is not None:
+                raise UnavailableError(refusal)
+            with watch(self._mirror.url, self._display.transfer) as transfers:
+                await npm.run(project, "install", WELL_KNOWN)
+        except LibreseedError as error:
+            self.outcome.problem = str(error)
+            self._display.problem(f"{WELL_KNOWN} could not be had from the upstream: {error}")
+            self._display.note("The demo goes on without it: publishing and installing need no upstream.")
+            return
+        self.outcome.mirrored = transfers
+        for package in await _locked(project):
+            self._expected[package.name, package.version] = package.digest or b""
+        await nodes.passed_on(self._mirror)
+        status = await self._mirror.status()
+        self._display.note(f"{_amount(transfers)} from {status['upstream']['url']}")
+        self._display.note(f"their metadata signed with {_short(self.outcome.mirror)}, their bytes seeded")
+
+    async def trust(self) -> None:
+        self._display.step(f"Newcomer: trust the publisher for {OWN}, and the mirror")
+        refusal = await nodes.ask(self._newcomer, OWN, _UPSTREAM_SECONDS)
+        if refusal is None:
+            raise UnavailableError(f"The newcomer gives out {OWN} although nobody is trusted for it.")
+        key = self.outcome.publisher
+        self._display.note(f"asked before that, it refuses: {refusal.replace(key, _short(key))}")
+        publisher, mirror = parse_key(key), parse_key(self.outcome.mirror)
+        await asyncio.to_thread(
+            self._newcomer.trust.change, lambda rules: rules.with_pin(OWN, publisher).with_mirror(mirror)
+        )
+
+    async def install(self) -> None:
+        wanted = [OWN] if self.outcome.problem else [OWN, WELL_KNOWN]
+        self._display.step(f"Newcomer: npm install {' '.join(wanted)}", tarballs=True)
+        await asyncio.to_thread(copy_example, "app", self._project)
+        began = time.monotonic()
+        self.outcome.installed = await self._install("swarm", "install", *wanted)
+        self.outcome.install_seconds = time.monotonic() - began
+
+    async def verify(self) -> None:
+        self._display.step("Verify, without believing the newcomer")
+        contact = await nodes.address_of(self._publisher)
+        records = await nodes.find_records(self._folder, contact, OWN)
+        signed = [item for item in records if format_key(item.key) == self.outcome.publisher]
+        if not signed:
+            raise BadSignatureError(f"There is no record of {OWN} by {self.outcome.publisher}.")
+        now = time.time()
+        record = read_record(signed[0], OWN, now)
+        check_fresh(signed[0], record, now)
+        days = (record.expiry - now) / 86400
+        self._display.note(f"{key_text(OWN)}: Ed25519 signature by {_short(self.outcome.publisher)} is valid")
+        self._display.note(f"  seq {signed[0].seq}, expires in {days:.0f} days, snapshot {record.snapshot.v1.hex()}")
+        packages = await _locked(self._project)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FETCHES_AT_ONCE)) as client:
+            await asyncio.gather(*(self._check(client, package) for package in packages))
+        self.outcome.verified = len(packages)
+        whose = "the publisher" if self.outcome.problem else "the publisher or the upstream"
+        self._display.note(f"{len(packages)} of {len(packages)} tarballs have the sha512 that {whose} gave them")
+        requests = await self._check_no_upstream()
+        self._display.note(f"requests that the newcomer made to an upstream: {requests}")
+
+    async def reinstall_alone(self) -> None:
+        self._display.step("Stop publisher and mirror; newcomer: npm ci, from nothing but its lock file")
+        await asyncio.gather(self._publisher.stop(), self._mirror.stop())
+        await asyncio.to_thread(shutil.rmtree, self._project / "node_modules")
+        await asyncio.to_thread(shutil.rmtree, self._folder / "npm" / "newcomer")
+        self.outcome.reinstalled = await self._install("store", "ci")
+        self._display.note(f"{_amount(self.outcome.reinstalled)} from the newcomer's own store")
+        self.outcome.upstream_requests = await self._check_no_upstream()
+
+    async def run(self) -> None:
+        program = "greet.js" if self.outcome.problem else "server.js"
+        self._display.step(f"Newcomer: node {program}")
+        self.outcome.output = (await run_command([find_command("node"), program], self._project)).strip()
+        for line in self.outcome.output.splitlines():
+            self._display.note(line)
+
+    async def _install(self, source: str, *arguments: str) -> list[Transfer]:
+        """Run npm in the newcomer's project. Raises UnavailableError when a tarball came from elsewhere."""
+        npm = Npm(self._newcomer.url, self._folder / "npm" / "newcomer")
+        with watch(self._newcomer.url, self._display.transfer) as transfers:
+            await npm.run(self._project, *arguments)
+        packages = {(package.name, package.version) for package in await _locked(self._project)}
+        wrong = [transfer for transfer in transfers if transfer.source != source]
+        if wrong or packages != {(transfer.name, transfer.version) for transfer in transfers}:
+            raise UnavailableError(
+                f"Of {len(packages)} tarballs, {len(transfers) - len(wrong)} came from the {source}: "
+                + ", ".join(f"{transfer.name} from {transfer.source}" for transfer in wrong[:5])
+            )
+        return transfers
+
+    async def _check(self, client: aiohttp.ClientSession, package: LockedPackage) -> None:
+        """Compare what the newcomer has and locked with the origin. Raises IntegrityError."""
+        url = f"{self._newcomer.url}/{tarball_path(package.name, package.version)}"
+        async with client.get(url) as answer:
+            served = hashlib.sha512(await answer.read()).digest()
+        expected = self._expected.get((package.name, package.version))
+        if not served == package.digest == expected:
+            raise IntegrityError(
+                f"{package.name}@{package.version} has {format_integrity(served)} on the newcomer, but "
+                f"{format_integrity(expected) if expected else 'no sha512'} where it comes from."
+            )
+
+    async def _check_no_upstream(self) -> int:
+        status = await self._newcomer.status()
+        requests = int(status["upstream"]["requests"])
+        if requests or status["served"]["upstream"] or status["served"]["stale"]:
+            raise UnavailableError(f"The newcomer made {requests} requests to an upstream, and should make none.")
+        return requests
+
+
+async def _locked(project: Path) -> list[LockedPackage]:
+    text = await asyncio.to_thread((project / "package-lock.json").read_bytes)
+    return list(read_lockfile(text).packages.values())
+
+
+def _digest(integrity: str) -> bytes:
+    digest = parse_integrity(integrity)
+    if digest is None:
+        raise IntegrityError(f"npm published {OWN} without a sha512: {integrity}")
+    return digest
+
+
+def _amount(transfers: list[Transfer]) -> str:
+    return f"{len(transfers)} tarballs, {decimal(sum(transfer.bytes for transfer in transfers))},"
+
+
+def _short(key: str) -> str:
+    """Return enough of a key to tell it from another by eye."""
+    return f"{key[:16]}…"
