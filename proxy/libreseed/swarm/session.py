@@ -207,6 +207,8 @@ def _lt_settings(settings: SessionSettings) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "listen_interfaces": f"{host}:{settings.port}",
+        "max_retry_port_bind": 0,
+        "listen_system_port_fallback": False,
         "alert_mask": int(_ALERTS),
         "alert_queue_size": 100_000,
         "user_agent": "LibreSeed",

@@ -1,0 +1,147 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from libreseed.errors import IntegrityError, UnavailableError
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+from libreseed.swarm.download import Download
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session
+from libreseed.trust.records import BlobRef
+from swarm.conftest import DATA, StartSession, endpoint, torrent_of
+
+DIGEST = sha512(DATA)
+TARBALL = ("pkg", "pkg-1.0.0.tgz")
+
+
+class Holder:
+    """A store that seeds, and what it told others of."""
+
+    def __init__(self, root: Path, database: Database, session: Session) -> None:
+        self.blobs = BlobStore(root / ".swarm")
+        self.catalogue = Catalogue(database)
+        self.session = session
+        self.seeding = Seeding(self.blobs, self.catalogue, session)
+        self.told: list[BlobRef] = []
+        self.seeding.on_shared = self.told.extend
+
+    async def open(self) -> "Holder":
+        await self.blobs.open()
+        await self.catalogue.open()
+        await self.seeding.open()
+        return self
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path / "libreseed.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def holder(tmp_path: Path, database: Database, start_session: StartSession) -> Holder:
+    return await Holder(tmp_path, database, await start_session()).open()
+
+
+async def can_fetch(holder: Holder, start_session: StartSession, ref: BlobRef, folder: Path) -> bool:
+    folder.mkdir()
+    leecher = await start_session()
+    try:
+        async with Download(leecher, ref, folder, [endpoint(holder.session)], 1.0) as download:
+            await download.complete()
+    except UnavailableError:
+        return False
+    return download.file.read_bytes() == DATA
+
+
+async def test_what_is_added_is_seeded(holder: Holder, start_session: StartSession, tmp_path: Path) -> None:
+    ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
+    assert ref == torrent_of(tmp_path / "same").ref
+    assert holder.told == [ref]
+    assert holder.seeding.find(DIGEST) == holder.seeding.shared(DIGEST) == ref
+    assert holder.seeding.path(DIGEST).read_bytes() == DATA
+    assert holder.seeding.size == len(DATA)
+    assert holder.catalogue.tarball(*TARBALL) == DIGEST
+    assert await can_fetch(holder, start_session, ref, tmp_path / "got")
+
+
+async def test_seeding_goes_on_after_a_restart(
+    holder: Holder, database: Database, start_session: StartSession, tmp_path: Path
+) -> None:
+    ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=True)
+    await holder.session.stop()
+    again = await Holder(tmp_path, database, await start_session()).open()
+    assert again.told == [ref]
+    assert await can_fetch(again, start_session, ref, tmp_path / "got")
+
+
+async def test_what_needed_credentials_is_kept_from_others(
+    holder: Holder, database: Database, start_session: StartSession, tmp_path: Path
+) -> None:
+    ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=False)
+    assert holder.seeding.find(DIGEST) == ref
+    assert holder.seeding.shared(DIGEST) is None
+    await holder.session.stop()
+    again = await Holder(tmp_path, database, await start_session()).open()
+    assert again.seeding.shared(DIGEST) is None
+    assert (holder.told, again.told) == ([], [])
+    assert not await can_fetch(again, start_session, ref, tmp_path / "got")
+
+
+async def test_what_becomes_public_is_seeded_from_then_on(
+    holder: Holder, start_session: StartSession, tmp_path: Path
+) -> None:
+    for shared in (False, True, False):
+        ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=shared)
+    assert holder.told == [ref]
+    assert holder.seeding.shared(DIGEST) == ref
+    assert await can_fetch(holder, start_session, ref, tmp_path / "got")
+
+
+async def test_wrong_bytes_are_not_held(holder: Holder) -> None:
+    folder = holder.blobs.incoming_dir()
+    (folder / "file").write_bytes(DATA[::-1])
+    with pytest.raises(IntegrityError):
+        await holder.seeding.add_file(folder / "file", DIGEST, shared=True, tarball=TARBALL)
+    with pytest.raises(IntegrityError):
+        await holder.seeding.add_bytes(DATA[::-1], DIGEST, shared=True, tarball=TARBALL)
+    assert holder.seeding.find(DIGEST) is None
+    assert holder.catalogue.tarball(*TARBALL) is None
+    assert await holder.catalogue.entries() == []
+    assert (holder.told, holder.blobs.has(DIGEST)) == ([], False)
+
+
+async def test_a_file_from_an_incoming_folder(holder: Holder) -> None:
+    folder = holder.blobs.incoming_dir()
+    (folder / "file").write_bytes(DATA)
+    ref = await holder.seeding.add_file(folder / "file", DIGEST, shared=True, tarball=TARBALL)
+    assert holder.seeding.find(DIGEST) == ref
+    assert await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=("fork", "fork-1.0.0.tgz")) == ref
+    assert holder.catalogue.tarballs == 2
+    assert holder.told == [ref], "it is told of once"
+
+
+async def test_drop(holder: Holder, start_session: StartSession, tmp_path: Path) -> None:
+    ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
+    await holder.seeding.drop(DIGEST)
+    await holder.seeding.drop(DIGEST)
+    assert holder.seeding.find(DIGEST) is None
+    assert holder.catalogue.tarball(*TARBALL) is None
+    assert not holder.blobs.has(DIGEST)
+    assert not await can_fetch(holder, start_session, ref, tmp_path / "got")
+
+
+async def test_what_has_gone_from_the_disk_is_forgotten(
+    holder: Holder, database: Database, start_session: StartSession, tmp_path: Path
+) -> None:
+    await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
+    holder.blobs.path(DIGEST).unlink()
+    again = await Holder(tmp_path, database, await start_session()).open()
+    assert (again.seeding.find(DIGEST), again.told, await again.catalogue.entries()) == (None, [], [])
+    await again.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
+    assert again.blobs.has(DIGEST)

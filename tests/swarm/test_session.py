@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from libreseed.errors import SwarmError
+from libreseed.swarm.session import Session, SessionSettings
+from swarm.conftest import StartSession, torrent_of
+
+
+async def test_a_free_port_is_found(start_session: StartSession) -> None:
+    first, second = await start_session(), await start_session()
+    assert first.port
+    assert second.port
+    assert first.port != second.port
+    assert first.peers == 0
+
+
+async def test_a_taken_port(start_session: StartSession) -> None:
+    first = await start_session()
+    second = Session(SessionSettings("127.0.0.1", first.port))
+    with pytest.raises(SwarmError, match="listen"):
+        await second.start()
+
+
+async def test_an_address_that_is_not_ours() -> None:
+    with pytest.raises(SwarmError, match="listen"):
+        await Session(SessionSettings("192.0.2.1")).start()
+
+
+async def test_stop(start_session: StartSession, tmp_path: Path) -> None:
+    session = await start_session()
+    port = session.port
+    torrent = torrent_of(tmp_path)
+    session.seed(torrent, tmp_path)
+    await session.stop()
+    await session.stop()
+    with pytest.raises(SwarmError, match="not running"):
+        session.seed(torrent, tmp_path)
+    assert (await start_session(port)).port == port, "the port is free again"
+
+
+async def test_one_torrent_twice(start_session: StartSession, tmp_path: Path) -> None:
+    session = await start_session()
+    torrent = torrent_of(tmp_path)
+    handle = session.download(torrent.ref, tmp_path / "a", [], lambda _: None)
+    with pytest.raises(SwarmError, match="Cannot start"):
+        session.download(torrent.ref, tmp_path / "b", [], lambda _: None)
+    session.forget(torrent.ref, handle)
+    session.forget(torrent.ref, handle)
+    session.add_peers(handle, [("127.0.0.1", 1)])
+    session.download(torrent.ref, tmp_path / "b", [], lambda _: None)
