@@ -38,13 +38,17 @@ class Hang:
 class Request:
     target: str
     headers: Mapping[str, str]
+    method: str = "GET"
 
 
 Action = Reply | Drop | Hang
 
 
 class FakeRegistry:
-    """`script[path]` holds the answers in order, of which the last one is repeated; other paths get 404."""
+    """`script[path]` holds the answers in order, of which the last one is repeated; other paths get 404.
+
+    HEAD requests have a script of their own, at `HEAD path`.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: dict[str, list[Action]] = {}
@@ -100,10 +104,11 @@ class FakeRegistry:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        target = first.split()[1]
-        self.requests.append(Request(target, headers))
+        method, target = first.split()[:2]
+        self.requests.append(Request(target, headers, method))
         self.asked.set()
-        actions = self.script.get(target, [Reply(404, b'{"error":"not found"}')])
+        path = f"HEAD {target}" if method == "HEAD" else target
+        actions = self.script.get(path, [Reply(404, b'{"error":"not found"}')])
         action = actions.pop(0) if len(actions) > 1 else actions[0]
         if isinstance(action, Drop):
             return False
@@ -122,6 +127,7 @@ class FakeRegistry:
         writer.write(f"HTTP/1.1 {action.status} Scripted\r\n{head}\r\n".encode())
         if action.pause:
             await asyncio.sleep(action.pause)
-        writer.write(action.body)
+        if method != "HEAD":
+            writer.write(action.body)
         await writer.drain()
         return length == len(action.body)

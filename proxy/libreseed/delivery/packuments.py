@@ -16,6 +16,7 @@ from libreseed.delivery.sources import Source
 from libreseed.errors import (
     BadRecordError,
     EquivocationError,
+    InvalidInputError,
     LibreseedError,
     NotFoundError,
     RollbackError,
@@ -179,21 +180,24 @@ class PackumentDelivery:
         if isinstance(answer, NotModified):
             if known is None:
                 raise UnavailableError(f"The upstream answered 304 for {name}, which was not asked conditionally.")
-            await self._store.confirm(name, now)
-            return replace(known, checked=now)
-        await asyncio.to_thread(lambda: check_packument(orjson.loads(answer.body), name))
-        fresh = StoredPackument(
-            name,
-            UPSTREAM,
-            answer.body,
-            {},
-            answer.validators.etag or None,
-            answer.validators.last_modified or None,
-            answer.restricted,
-            now,
-        )
+            if answer.restricted or not known.restricted:  # what everybody could have, everybody may have
+                await self._store.confirm(name, now)
+                return replace(known, checked=now)
+            fresh = replace(known, restricted=False, checked=now)
+        else:
+            await asyncio.to_thread(_check, answer.body, name)
+            fresh = StoredPackument(
+                name,
+                UPSTREAM,
+                answer.body,
+                {},
+                answer.validators.etag or None,
+                answer.validators.last_modified or None,
+                answer.restricted,
+                now,
+            )
         await self._store.save(fresh)
-        if not fresh.restricted and (known is None or known.body != fresh.body):
+        if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
             self.on_upstream(fresh)
         return fresh
 
@@ -241,3 +245,11 @@ class PackumentDelivery:
         self._missing.move_to_end(name)
         while len(self._missing) > _MISSING:
             self._missing.popitem(last=False)
+
+
+def _check(body: bytes, name: str) -> None:
+    """Raise UnavailableError unless the upstream's answer is a packument of `name` that can be passed on."""
+    try:
+        orjson.dumps(check_packument(orjson.loads(body), name))
+    except (InvalidInputError, ValueError, TypeError) as error:  # TypeError: nested too deeply to be written
+        raise UnavailableError(f"What the upstream has for {name} is no packument: {error}") from error

@@ -192,7 +192,8 @@ class TarballDelivery:
     async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> BlobRef:
         data = b"".join([chunk async for chunk in stream])
         digest = _check(name, file, expected, hashlib.sha512(data), hashlib.sha1(data, usedforsecurity=False))
-        return await self._seeding.add_bytes(data, digest, shared=not stream.restricted, tarball=(name, file))
+        shared = not (expected.restricted or await stream.restricted())
+        return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
 
     async def _keep_large(
         self, name: str, file: str, expected: Expected, stream: TarballStream, spool: Path, flight: Flight
@@ -205,7 +206,8 @@ class TarballDelivery:
                 await asyncio.to_thread(_update, chunk, strong, weak)
                 await flow.write(chunk)
             digest = _check(name, file, expected, strong, weak)
-            return await self._seeding.add_file(spool, digest, shared=not stream.restricted, tarball=(name, file))
+            shared = not (expected.restricted or await stream.restricted())
+            return await self._seeding.add_file(spool, digest, shared=shared, tarball=(name, file))
         finally:
             flight.let_go(flow)
 

@@ -13,6 +13,7 @@ from yarl import URL
 
 from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.packages.names import check_name, scope_of
+from libreseed.upstream.access import Access, Inquiry
 from libreseed.upstream.faults import shown
 from libreseed.upstream.flights import SingleFlight
 from libreseed.upstream.limits import Limits
@@ -35,7 +36,7 @@ class Validators:
 class Packument:
     """A full packument. `body`: its JSON as the upstream sent it.
 
-    `restricted`: credentials were sent for it, so neither it nor its tarballs may be seeded or announced.
+    `restricted`: it needed credentials, so neither it nor its tarballs may be seeded or announced.
     """
 
     body: bytes
@@ -53,15 +54,21 @@ class NotModified:
 class TarballStream:
     """The bytes of one tarball on their way. Iterate it once.
 
-    `length`: in bytes, or None when the upstream does not say. `restricted`: credentials were sent for it, so it
-    may be neither seeded nor announced.
+    `length`: in bytes, or None when the upstream does not say.
     """
 
-    def __init__(self, answer: Answer, limit: int) -> None:
+    def __init__(self, answer: Answer, inquiry: Inquiry, limit: int) -> None:
         self.length = answer.length
-        self.restricted = answer.restricted
         self._answer = answer
+        self._inquiry = inquiry
         self._limit = limit
+
+    async def restricted(self) -> bool:
+        """Tell whether it needed credentials: then it may be neither seeded nor announced.
+
+        Ask when the bytes are read: the answer comes beside them, at the latest `Limits.access` after the request.
+        """
+        return await self._inquiry.restricted(self._answer)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Give chunks of at most 256 KiB, as they come.
@@ -92,6 +99,7 @@ class Upstream:
         self._settings: UpstreamSettings | None = None
         self._failure: tuple[float, ConfigError] | None = None
         self._transport: Transport | None = None
+        self._access: Access | None = None
         self._closed = False
         self._openings: SingleFlight[None, UpstreamSettings] = SingleFlight()
         self._packuments: SingleFlight[tuple[str, Validators | None], Packument | NotModified] = SingleFlight()
@@ -104,7 +112,7 @@ class Upstream:
 
     @property
     def requests(self) -> int:
-        """The number of HTTP requests sent so far: every attempt, redirect and revalidation is one."""
+        """The number of HTTP requests sent so far: every attempt, redirect, revalidation and HEAD is one."""
         return self._transport.requests if self._transport else 0
 
     async def ready(self) -> UpstreamSettings:
@@ -145,9 +153,9 @@ class Upstream:
         check_name(name)
         if file in ("", ".", ".."):
             raise InvalidInputError(f"{file!r} is not the name of a tarball of {name}.")
-        registry, transport = await self._registry(name)
+        registry, transport, access = await self._registry(name)
         url = URL(f"{registry}{name}/-/{quote(file, safe='+~!()*')}", encoded=True)
-        async with self._open_tarball(transport, url, registry) as stream:
+        async with self._open_tarball(transport, access.tarball(name, url, registry), url, registry) as stream:
             yield stream
 
     @asynccontextmanager
@@ -157,12 +165,12 @@ class Upstream:
         `name` is the package, whose scope decides the registry that the URL is asked for on behalf of. Raises as
         `packument` does, InvalidInputError when it is no http or https URL.
         """
-        registry, transport = await self._registry(name)
+        registry, transport, access = await self._registry(name)
         try:
             target = URL(url)
         except ValueError as error:
             raise InvalidInputError(f"{url[:200]!r} is not the URL of a tarball.") from error
-        async with self._open_tarball(transport, target, registry) as stream:
+        async with self._open_tarball(transport, access.tarball(name, target, registry), target, registry) as stream:
             yield stream
 
     async def close(self) -> None:
@@ -188,21 +196,22 @@ class Upstream:
             self._failure = asyncio.get_running_loop().time(), error
             raise
         self._transport = Transport(settings, node_id=self._node_id, limits=self._limits)
+        self._access = Access(settings, self._transport, self._limits)
         self._settings = settings
         return settings
 
-    async def _registry(self, name: str) -> tuple[URL, Transport]:
+    async def _registry(self, name: str) -> tuple[URL, Transport, Access]:
         try:
             settings = await self.ready()
         except ConfigError as error:
             raise UnavailableError(f"The upstream is not known. {error.message}", hint=error.hint) from error
         registry = settings.registry_for(name)
-        if registry is None or self._transport is None:
+        if registry is None or self._transport is None or self._access is None:
             raise NotFoundError("No upstream registry is configured.")
-        return URL(registry, encoded=True), self._transport
+        return URL(registry, encoded=True), self._transport, self._access
 
     async def _fetch_packument(self, name: str, validators: Validators | None) -> Packument | NotModified:
-        registry, transport = await self._registry(name)
+        registry, transport, access = await self._registry(name)
         url = URL(f"{registry}{name.replace('/', '%2f')}", encoded=True)
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if validators is not None and validators.etag:
@@ -213,13 +222,13 @@ class Upstream:
         async def attempt() -> Packument | NotModified:
             with closing(await transport.get(url, registry, headers, decompress=True)) as answer:
                 if answer.status == 304:
-                    return NotModified(answer.restricted)
+                    return NotModified(await inquiry.restricted(answer))
                 body = await self._read_document(answer, name)
                 state = Validators(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
-                return Packument(body, state, answer.restricted)
+                return Packument(body, state, await inquiry.restricted(answer))
 
         try:
-            async with asyncio.timeout(self._limits.packument):
+            async with access.packument(name, url, registry) as inquiry, asyncio.timeout(self._limits.packument):
                 return await with_retries(attempt, self._limits)
         except TimeoutError as error:
             raise UnavailableError(
@@ -244,19 +253,22 @@ class Upstream:
         return body
 
     @asynccontextmanager
-    async def _open_tarball(self, transport: Transport, url: URL, registry: URL) -> AsyncGenerator[TarballStream, None]:
+    async def _open_tarball(
+        self, transport: Transport, inquiry: Inquiry, url: URL, registry: URL
+    ) -> AsyncGenerator[TarballStream, None]:
         headers = {"Accept": "application/octet-stream, */*", "Accept-Encoding": "identity"}
-        try:
-            async with asyncio.timeout(self._limits.answer):
-                answer = await with_retries(
-                    lambda: transport.get(url, registry, headers, decompress=False), self._limits
-                )
-        except TimeoutError as error:
-            raise UnavailableError(
-                f"The upstream did not begin to deliver {shown(url)} within {self._limits.answer:g} s."
-            ) from error
-        with closing(answer):
-            yield TarballStream(answer, self._limits.tarball_bytes)
+        async with inquiry:
+            try:
+                async with asyncio.timeout(self._limits.answer):
+                    answer = await with_retries(
+                        lambda: transport.get(url, registry, headers, decompress=False), self._limits
+                    )
+            except TimeoutError as error:
+                raise UnavailableError(
+                    f"The upstream did not begin to deliver {shown(url)} within {self._limits.answer:g} s."
+                ) from error
+            with closing(answer):
+                yield TarballStream(answer, inquiry, self._limits.tarball_bytes)
 
 
 def _is_json(body: bytes) -> bool:

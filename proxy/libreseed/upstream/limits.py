@@ -11,6 +11,7 @@ class Limits:
     `answer`: until the headers of a tarball are there, retries included. `idle`: between two parts of a body.
     `retries`: after the first attempt. `backoff`: before the first retry, doubled for each further one.
     `retry_after`: the longest wait that the upstream may ask for; if it asks for more, we give up at once.
+    `access`: for the question whether something is public. `access_again`: before that is asked again.
     `npm_again`: before a failed reading of npm's configuration is tried again.
     `connections`: open at a time, per host.
     """
@@ -22,6 +23,8 @@ class Limits:
     retries: int = 2
     backoff: float = 0.25
     retry_after: float = 5.0
+    access: float = 5.0
+    access_again: float = 3600.0
     npm_again: float = 30.0
     connections: int = 32
     redirects: int = 5

@@ -1,7 +1,7 @@
 """What is known about the upstream registry: where it is, how it is reached, and who we are to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
@@ -39,6 +39,10 @@ class Tls:
     def identifies(self) -> bool:
         """Whether every registry is shown a client certificate."""
         return bool(self.cert and self.key)
+
+    def anonymous(self) -> "Tls":
+        """Return the same trust, without the client certificate."""
+        return replace(self, cert="", key="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ class UpstreamSettings:
         if found is None and same_host:
             found = self._by_prefix(registry)
         return found
+
+    def identifies(self, url: URL, registry: URL) -> bool:
+        """Tell whether whoever is at `url`, asked on behalf of `registry`, learns who we are."""
+        return self.tls.identifies or self.credentials_for(url, registry) is not None
 
     def _by_prefix(self, url: URL) -> Credentials | None:
         key = f"//{url.host_port_subcomponent}{url.raw_path}"

@@ -16,7 +16,7 @@ from libreseed import __version__
 from libreseed.errors import ConfigError, InvalidInputError, UnavailableError
 from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
-from libreseed.upstream.settings import Credentials, UpstreamSettings
+from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
 from libreseed.upstream.tls import make_context
 
 VIA_HEADER = "X-Libreseed-Via"
@@ -27,13 +27,13 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Answer:
-    """An answer whose body is not yet read. `restricted`: credentials were sent for it. Close it."""
+    """An answer whose body is not yet read. `identified`: credentials were sent for it. Close it."""
 
-    def __init__(self, response: aiohttp.ClientResponse, url: URL, limits: Limits, *, restricted: bool) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, url: URL, limits: Limits, *, identified: bool) -> None:
         self.status = response.status
         self.headers = response.headers
         self.length = response.content_length
-        self.restricted = restricted
+        self.identified = identified
         self._response = response
         self._url = url
         self._limits = limits
@@ -62,7 +62,7 @@ class Transport:
         self.requests = 0
         self._settings = settings
         self._limits = limits
-        self._contexts: dict[Credentials | None, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[Tls, Credentials | None], ssl.SSLContext] = {}
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._count)
         self._session = aiohttp.ClientSession(
@@ -86,17 +86,30 @@ class Transport:
         (408, 420, 429, 5xx, connection faults), UnavailableError (everything else, certificates that npm names but
         that cannot be used included), InvalidInputError (`url` is no http or https URL).
         """
+        return await self._follow("GET", url, registry, headers, decompress=decompress)
+
+    async def head(self, url: URL) -> Answer:
+        """Ask anonymously for the headers of `url`. Returns and raises as `get` does."""
+        return await self._follow("HEAD", url, None, {"Accept": "*/*", "Accept-Encoding": "identity"}, decompress=False)
+
+    async def _follow(
+        self, method: str, url: URL, registry: URL | None, headers: Mapping[str, str], *, decompress: bool
+    ) -> Answer:
+        """Send a request, and again where it is redirected to; `registry` None: show nobody who we are."""
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidInputError("A tarball's URL must begin with http:// or https://.")
         conditional = "If-None-Match" in headers or "If-Modified-Since" in headers
-        origin, restricted = url.origin(), False
+        origin, identified = url.origin(), False
+        tls = self._settings.tls if registry is not None else self._settings.tls.anonymous()
         for _ in range(self._limits.redirects + 1):
-            credentials = self._settings.credentials_for(url, registry) if url.origin() == origin else None
-            restricted = restricted or credentials is not None or self._settings.tls.identifies
+            credentials = None
+            if registry is not None and url.origin() == origin:
+                credentials = self._settings.credentials_for(url, registry)
+            identified = identified or credentials is not None or tls.identifies
             with faults_named(url, self._limits):
-                response = await self._send(url, headers, credentials, decompress=decompress)
+                response = await self._send(method, url, headers, credentials, tls, decompress=decompress)
             if response.status == 200 or (response.status == 304 and conditional):
-                return Answer(response, url, self._limits, restricted=restricted)
+                return Answer(response, url, self._limits, identified=identified)
             with faults_named(url, self._limits):
                 await _finish(response)
             if response.status not in _REDIRECTS:
@@ -105,25 +118,33 @@ class Transport:
         raise UnavailableError(f"{shown(url)} is reached after more than {self._limits.redirects} redirects.")
 
     async def _send(
-        self, url: URL, headers: Mapping[str, str], credentials: Credentials | None, *, decompress: bool
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        credentials: Credentials | None,
+        tls: Tls,
+        *,
+        decompress: bool,
     ) -> aiohttp.ClientResponse:
         sent = dict(headers)
         if credentials is not None and credentials.authorization:
             sent["Authorization"] = credentials.authorization
-        return await self._session.get(
+        return await self._session.request(
+            method,
             url.with_user(None),
             headers=sent,
             allow_redirects=False,
             auto_decompress=decompress,
             proxy=self._settings.proxies.proxy_for(url) or None,
-            ssl=await self._context(credentials) if url.scheme == "https" else True,
+            ssl=await self._context(tls, credentials) if url.scheme == "https" else True,
         )
 
-    async def _context(self, credentials: Credentials | None) -> ssl.SSLContext:
-        key = credentials if credentials is not None and credentials.certfile else None
+    async def _context(self, tls: Tls, credentials: Credentials | None) -> ssl.SSLContext:
+        key = tls, credentials if credentials is not None and credentials.certfile else None
         if key not in self._contexts:
             try:
-                context = await asyncio.to_thread(make_context, self._settings.tls, key)
+                context = await asyncio.to_thread(make_context, *key)
             except ConfigError as error:
                 raise UnavailableError(error.message, hint=error.hint) from error
             # Connections are shared by context, so all must use the one that came first.
