@@ -347,6 +347,33 @@ async def test_a_scope_with_a_registry_of_its_own_is_private() -> None:
         assert not await upstream.is_private("corp")
 
 
+async def test_every_scope_is_private_while_the_configuration_is_unreadable() -> None:
+    async def settings() -> UpstreamSettings:
+        raise ConfigError("No npm.")
+
+    async with Upstream(settings, node_id="node-1") as upstream:
+        for _ in range(2):  # the second time without asking npm again
+            assert await upstream.is_private("@corp/tool")
+            assert not await upstream.is_private("corp")
+
+
+async def test_privacy_can_be_asked_after_the_end_and_at_it() -> None:
+    asked = asyncio.Event()
+
+    async def settings() -> UpstreamSettings:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    upstream = Upstream(settings, node_id="node-1")
+    caller = asyncio.ensure_future(upstream.is_private("@corp/tool"))
+    await asked.wait()
+    await upstream.close()
+    assert await caller
+    assert await upstream.is_private("@corp/tool")
+    assert not await upstream.is_private("corp")
+
+
 async def test_no_upstream() -> None:
     async with Upstream(UpstreamSettings(None), node_id="node-1") as upstream:
         with pytest.raises(NotFoundError, match="No upstream"):

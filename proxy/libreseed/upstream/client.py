@@ -131,11 +131,17 @@ class Upstream:
         return await self._openings.run(None, self._open)
 
     async def is_private(self, name: str) -> bool:
-        """Tell whether the scope of `name` has a registry of its own: then nobody else may learn or answer for it."""
-        try:
-            return scope_of(name) in (await self.ready()).scopes
-        except ConfigError:
+        """Tell whether the scope of `name` has a registry of its own: then nobody else may learn or answer for it.
+
+        True for every scoped name while npm's configuration cannot be read: any scope may be such a one.
+        """
+        scope = scope_of(name)
+        if not scope:
             return False
+        try:
+            return scope in (await self.ready()).scopes
+        except (ConfigError, UnavailableError):
+            return True
 
     async def packument(self, name: str, validators: Validators | None = None) -> Packument | NotModified:
         """Return the full packument of `name`, or NotModified if it is still what `validators` stand for.
