@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libreseed.errors import ForbiddenError, UnavailableError
 from libreseed.registry.answers import SOURCE_HEADER, error_answer
+from libreseed.upstream.via import VIA_HEADER
 
 access_log = logging.getLogger("libreseed.access")
 """One line a request. Its records also carry the fields of the line as attributes: `host` and `path` (as
 they were sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
 
-VIA_HEADER = "X-Libreseed-Via"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -18,8 +18,7 @@ from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
 from libreseed.upstream.tls import make_context
-
-VIA_HEADER = "X-Libreseed-Via"
+from libreseed.upstream.via import VIA_HEADER
 
 _READ_SIZE = 256 * 1024
 _ERROR_BODY_SIZE = 64 * 1024
