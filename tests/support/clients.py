@@ -1,5 +1,6 @@
 """Real npm clients for the tests, each with its own configuration and empty caches."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -93,3 +94,19 @@ def write_project(folder: Path, manifest: dict[str, Any], **files: str) -> Path:
     for name, text in files.items():
         (folder / name.replace("__", ".")).write_text(text)
     return folder
+
+
+def tool(spec: str) -> Path:
+    """Return the command of an npm package such as `pnpm@12`, installed once a machine below the user's cache.
+
+    It comes from the registry that npm is configured with.
+    """
+    name, _, version = spec.rpartition("@")
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "libreseed-tests" / f"{name}-{version}"
+    command = folder / "node_modules" / ".bin" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not command.exists():
+            run(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", spec], folder)
+    return command

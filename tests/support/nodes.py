@@ -97,13 +97,14 @@ class NodeProcess:
         """Everything logged so far."""
         return self.log.read_text()
 
+    def tarballs(self) -> list[tuple[str, str]]:
+        """The path and source of each tarball answered so far, from the access log."""
+        lines = [line.split() for line in self.text().splitlines() if " libreseed.access: GET " in line]
+        return [(words[-5], words[-3]) for words in lines if words[-5].endswith(".tgz")]
+
     def tarball_sources(self) -> list[str]:
-        """The source of each tarball answered so far, from the access log."""
-        return [
-            line.split()[-3]
-            for line in self.text().splitlines()
-            if " libreseed.access: GET " in line and ".tgz" in line
-        ]
+        """The source of each tarball answered so far."""
+        return [source for _, source in self.tarballs()]
 
     def audited(self) -> list[str]:
         """What Python's sockets and processes were asked for so far."""

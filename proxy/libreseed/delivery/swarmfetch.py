@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
+_ASK_AGAIN = 0.5
+"""Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
 STALL = 15.0
 """Seconds without a new verified piece after which a torrent is given up."""
 MAX_BLOB = 2 << 30
@@ -111,6 +113,15 @@ class _Hunt:
             await self._fetcher.blobs.discard(download.file.parent)
 
     async def _take_claims(self) -> None:
+        """Take claims for as long as nothing has come: those who answer first may all be gone, and others come back."""
+        pause = _ASK_AGAIN
+        await self._ask()
+        while (self._attempts or self._waiting) and not self._wanted.started.is_set():
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _ASK_AGAIN * 8)
+            await self._ask()
+
+    async def _ask(self) -> None:
         async with contextlib.aclosing(self._fetcher.overlay.find_holders(self._wanted.digest)) as claims:
             async for claim in claims:
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)

@@ -15,10 +15,12 @@ from libreseed.trust.records import BlobRef, Endpoint
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY = 0.2
-"""Seconds without metadata after which the torrent is started anew; each time four times as long.
+_LAST_RETRY = 4.0
+"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last.
 
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
-seconds (libtorrent 2.1). TCP does not, but loses 45 ms to Nagle's algorithm on most small files.
+seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
+Nagle's algorithm on most small files.
 """
 
 
@@ -44,7 +46,9 @@ class Download:
         self._handle: lt.torrent_handle | None = None
         self._finished: set[int] = set()
         self._read: dict[int, bytes] = {}
+        self._whole = False
         self._flushed = False
+        self._restarted = False
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
 
@@ -85,7 +89,11 @@ class Download:
 
     def _start(self, retry: float) -> None:
         self._handle = self._session.download(self.ref, self._folder, self.peers, self._on_alert)
-        self._retry = asyncio.get_running_loop().call_later(retry, self._restart, retry * 4)
+        self._watch(retry)
+
+    def _watch(self, retry: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
 
     def _leave(self) -> None:
         if self._retry is not None:
@@ -94,12 +102,17 @@ class Download:
             self._session.forget(self.ref, self._handle)
             self._handle = None
 
-    def _restart(self, retry: float) -> None:
-        if self._info is not None or self._error is not None:
+    def _check_progress(self, retry: float, progressed: float) -> None:
+        if self._flushed or self._error is not None:
+            return
+        longer = min(retry * 5, _LAST_RETRY)
+        if self._progressed > progressed:
+            self._watch(longer)
             return
         self._leave()
+        self._restarted = True
         try:
-            self._start(retry)
+            self._start(longer)
         except SwarmError as error:
             self._error = error
             self._changed.set()
@@ -126,12 +139,19 @@ class Download:
                 self._finished.add(alert.piece_index)
             case lt.read_piece_alert():
                 self._on_read(alert)
+            case lt.torrent_checked_alert():
+                # After a restart, pieces of the try before are found on the disk; no other alert tells of them.
+                have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
+                self._finished.update(number for number, there in enumerate(have) if there)
             case lt.torrent_finished_alert():
+                self._whole = True
                 alert.handle.flush_cache()
                 return
             case lt.cache_flushed_alert():
-                # The alert also comes of pausing; only after the last piece does it mean the whole file.
-                self._flushed = self._info is not None and len(self._finished) == self._info.num_pieces()
+                # The alert also comes of pausing and of an earlier try; only after the last piece does it count.
+                if not self._whole:
+                    return
+                self._flushed = True
             case lt.torrent_error_alert() | lt.file_error_alert() | lt.metadata_failed_alert():
                 self._error = SwarmError(f"The torrent {self.ref.v1.hex()} failed: {alert.message()}.")
             case lt.torrent_conflict_alert():

@@ -240,5 +240,8 @@ def _lt_settings(settings: SessionSettings) -> Any:
         "close_redundant_connections": True,
         "min_reconnect_time": 1,
         "peer_connect_timeout": 5,
+        "utp_connect_timeout": 1000,
+        # A node that was killed and came back is refused as connected already until its old connection times out.
+        "peer_timeout": 6,
         "no_atime_storage": True,
     }
