@@ -38,12 +38,12 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     try:
         with TerminalDisplay(console) if console.is_terminal else PlainDisplay(console) as display:
             outcome = _run(folder, display, upstream)
+        account(console, outcome)
     finally:
         if keep:
             console.print(f"Kept: {folder}", soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    account(console, outcome)
     if as_json:
         click.echo(json.dumps({"complete": not outcome.problem} | asdict(outcome)))
     return 1 if outcome.problem else 0

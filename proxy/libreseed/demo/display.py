@@ -1,7 +1,6 @@
 """How the demo is shown: live on a terminal, as plain lines elsewhere."""
 
 import time
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from libreseed.demo.story import OWN, WELL_KNOWN, Outcome
+from libreseed.demo.story import OWN, WELL_KNOWN, Outcome, count
 from libreseed.demo.traffic import Transfer
 
 _WINDOW = 8
@@ -42,6 +41,9 @@ class PlainDisplay:
         self._tarballs = tarballs
         self._print(f"{self._steps} {title}")
 
+    def looked_up(self, name: str) -> None:
+        pass  # npm asks for all of them before the first tarball, so the tarballs tell enough
+
     def transfer(self, transfer: Transfer) -> None:
         if self._tarballs:
             self._print(
@@ -64,12 +66,10 @@ class TerminalDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, transient=True, get_renderable=self._draw, refresh_per_second=12)
         self._steps = 0
-        self._title = ""
-        self._begun = 0.0
         self._spinner = Spinner("dots")
         self._begin("", tarballs=False)
+        self._live = Live(console=console, transient=True, get_renderable=self._draw, refresh_per_second=12)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -86,9 +86,11 @@ class TerminalDisplay:
         self._steps += 1
         self._begin(f"{self._steps} {title}", tarballs)
 
+    def looked_up(self, name: str) -> None:
+        self._names += 1
+
     def transfer(self, transfer: Transfer) -> None:
         self._transfers.append(transfer)
-        self._window.append(transfer)
 
     def note(self, text: str) -> None:
         self._notes.append(Text(text))
@@ -102,20 +104,20 @@ class TerminalDisplay:
         self._tarballs = tarballs
         self._failed = False
         self._begun = time.monotonic()
+        self._names = 0
         self._notes: list[Text] = []
         self._transfers: list[Transfer] = []
-        self._window: deque[Transfer] = deque(maxlen=_WINDOW)
 
     def _finish(self, *, failed: bool = False) -> None:
         if not self._title:
             return
-        mark = Text("✗ ", style="red") if failed or self._failed else Text("✓ ", style="green")
-        self._console.print(self._headline(mark))
+        headline = self._headline(Text("✗", style="red") if failed or self._failed else Text("✓", style="green"))
+        self._title = ""  # from now on nothing of it is drawn at the bottom
+        self._console.print(headline)
         if self._tarballs and self._transfers:
             self._console.print(Padding(_digest(self._transfers), _INDENT))
         for note in self._notes:
             self._console.print(Padding(note, _INDENT))
-        self._title = ""
 
     def _headline(self, mark: RenderableType) -> Table:
         line = Table.grid(expand=True, padding=(0, 1))
@@ -130,10 +132,10 @@ class TerminalDisplay:
         if not self._title:
             return Text()
         parts: list[RenderableType] = [self._headline(self._spinner)]
-        if self._transfers:
-            parts.append(Padding(_table(self._window), _INDENT))
-            size = decimal(sum(transfer.bytes for transfer in self._transfers))
-            parts.append(Padding(Text(f"{len(self._transfers)} tarballs, {size}"), _INDENT))
+        if self._names or self._transfers:
+            sums = f"{count(self._names, 'name')} looked up, {count(len(self._transfers), 'tarball')}"
+            parts.append(Padding(Text(sums, style="dim"), _INDENT))
+            parts.append(Padding(_table(self._transfers[-_WINDOW:]), _INDENT))
         parts += [Padding(note, _INDENT) for note in self._notes]
         return Group(*parts)
 
@@ -142,28 +144,29 @@ def account(console: Console, outcome: Outcome) -> None:
     """Say in plain words what happened."""
     console.print()
     console.print(Text("What just happened", style="bold"))
+    points = Table.grid(padding=(0, 1))
     for paragraph in _account(outcome):
-        console.print(paragraph, markup=False)
+        points.add_row("•", paragraph)
+    console.print(points)
 
 
 def _account(outcome: Outcome) -> list[str]:
-    mirrored = len({transfer.name for transfer in outcome.mirrored})
-    size = decimal(outcome.bytes)
+    mirrored = count(len({transfer.name for transfer in outcome.mirrored}), "package")
     published = f"The publisher packed and signed {outcome.published} with its own key; no other registry was asked."
     if not outcome.problem:
         published += (
-            f" The mirror installed {WELL_KNOWN} from the registry that npm uses here, and passed on what it got:"
-            f" the metadata of {mirrored} packages, signed with its key, and their tarballs."
+            f" The mirror installed {WELL_KNOWN} from the registry behind it, and passed on what it got:"
+            f" the metadata of {mirrored}, signed with its key, and their tarballs."
         )
+    tarballs = f"{count(len(outcome.installed), 'tarball')} ({decimal(outcome.bytes)})"
     installed = (
-        f"The newcomer was told whom to trust, and nothing else. It looked each name up in the DHT, took no record"
-        f" without a valid signature by those keys, fetched {len(outcome.installed)} tarballs ({size}) from the others"
-        f" over BitTorrent and kept none whose sha512 was not the promised one. npm was done in"
-        f" {outcome.install_seconds:.1f} s."
+        f"The newcomer was told whom to trust, and nothing else. It looked up {count(outcome.names, 'name')} in"
+        f" the DHT, took no record without a valid signature by those keys, fetched {tarballs} from the others"
+        f" over BitTorrent and kept none without the promised sha512. npm was done in {outcome.install_seconds:.1f} s."
     )
     alone = (
-        f"Then publisher and mirror were switched off, and npm's cache was deleted: all {len(outcome.reinstalled)}"
-        f" tarballs came from the newcomer's own store, and the program ran."
+        f"Then publisher and mirror were switched off, and npm's cache was deleted:"
+        f" {count(len(outcome.reinstalled), 'tarball')} came from the newcomer's own store, and the program ran."
     )
     upstream = f"Requests of the newcomer to an upstream registry, from first to last: {outcome.upstream_requests}."
     end = f"All of it took {outcome.seconds:.0f} s."
@@ -175,18 +178,17 @@ def _account(outcome: Outcome) -> list[str]:
 
 def _digest(transfers: list[Transfer]) -> RenderableType:
     """Show the two packages that were asked for and the largest others, and sum up the rest."""
-    asked = [transfer for transfer in transfers if transfer.name in (OWN, WELL_KNOWN)]
+    asked = [transfer for name in (OWN, WELL_KNOWN) for transfer in transfers if transfer.name == name]
     others = sorted((each for each in transfers if each not in asked), key=lambda each: each.bytes, reverse=True)
     rest = others[_LARGEST:]
     table = _table([*asked, *others[:_LARGEST]])
     if not rest:
         return table
-    sources = sorted({transfer.source for transfer in rest})
-    size = decimal(sum(transfer.bytes for transfer in rest))
-    return Group(table, Text(f"and {len(rest)} more, {size}, from: {', '.join(sources)}"))
+    sources = " and ".join(sorted({transfer.source for transfer in rest}))
+    return Group(table, Text(f"and {len(rest)} more from the {sources}", style="dim"))
 
 
-def _table(transfers: "list[Transfer] | deque[Transfer]") -> Table:
+def _table(transfers: list[Transfer]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(width=34, no_wrap=True, overflow="ellipsis")
     table.add_column(width=8)

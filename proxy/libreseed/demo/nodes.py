@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 
 from libreseed.config import Settings
 from libreseed.errors import UnavailableError
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.node import Node
+from libreseed.packages.names import tarball_path
 from libreseed.store.database import Database
 from libreseed.store.shelf import OverlayShelf
 from libreseed.trust.items import SignedItem
@@ -22,6 +24,7 @@ _JOIN_SECONDS = 10.0
 _SPREAD_SECONDS = 30.0
 _POLL = 0.02
 """Seconds between two looks at a node's status, which is a few attributes of this process."""
+_ANSWER_SECONDS = 10.0
 _USER = "demo"
 
 
@@ -77,29 +80,27 @@ async def passed_on(node: Node) -> None:
 async def log_in(node: Node) -> str:
     """Make an account on a node, as `npm login` does, and return its token. Raises UnavailableError."""
     account = {"name": _USER, "password": secrets.token_urlsafe()}
-    async with (
-        aiohttp.ClientSession() as client,
-        client.put(f"{node.url}/-/user/org.couchdb.user:{_USER}", json=account) as answer,
-    ):
-        body = await answer.json()
-        if answer.status != 201:
-            raise UnavailableError(f"The demo could not log in: {body.get('error')}")
-        return str(body["token"])
+    status, body = await _request(node, "PUT", f"-/user/org.couchdb.user:{_USER}", _ANSWER_SECONDS, account)
+    if status != 201:
+        raise UnavailableError(f"The demo could not log in: {_error(body)}")
+    return str(orjson.loads(body)["token"])
 
 
-async def ask(node: Node, name: str, timeout: float) -> str | None:
+async def ask(node: Node, name: str, timeout: float = _ANSWER_SECONDS) -> str | None:
     """Ask a node for the packument of `name`; return None when it has one, else why not.
 
     Raises UnavailableError when there is no answer within `timeout` seconds.
     """
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as client,
-            client.get(f"{node.url}/{name}") as answer,
-        ):
-            return None if answer.status == 200 else str((await answer.json())["error"])
-    except TimeoutError as error:
-        raise UnavailableError(f"The upstream did not answer within {timeout:.0f} s.") from error
+    status, body = await _request(node, "GET", name, timeout)
+    return None if status == 200 else _error(body)
+
+
+async def tarball(node: Node, name: str, version: str) -> bytes:
+    """Return a tarball as a node gives it out. Raises UnavailableError."""
+    status, body = await _request(node, "GET", tarball_path(name, version), _ANSWER_SECONDS)
+    if status != 200:
+        raise UnavailableError(f"The tarball of {name}@{version} cannot be had: {_error(body)}")
+    return body
 
 
 async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem]:
@@ -135,3 +136,22 @@ def _has_both_peers(status: dict[str, Any]) -> bool:
 
 def _is_idle(status: dict[str, Any]) -> bool:
     return not status["mirroring"] and not status["announcing"]
+
+
+async def _request(node: Node, method: str, path: str, timeout: float, body: object = None) -> tuple[int, bytes]:
+    """Return status and body. Raises UnavailableError."""
+    limit = aiohttp.ClientTimeout(total=timeout)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit) as client,
+            client.request(method, f"{node.url}/{path}", json=body) as answer,
+        ):
+            return answer.status, await answer.read()
+    except TimeoutError as error:
+        raise UnavailableError(f"{node.url}/{path} was not answered within {timeout:.0f} s.") from error
+    except aiohttp.ClientError as error:
+        raise UnavailableError(f"{node.url}/{path} could not be had: {error}") from error
+
+
+def _error(body: bytes) -> str:
+    return str(orjson.loads(body)["error"])

@@ -1,14 +1,13 @@
 """The demo, step by step: everything in it is real, and each claim that it makes is checked before it is made."""
 
 import asyncio
-import hashlib
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import aiohttp
 import orjson
 from rich.filesize import decimal
 
@@ -16,11 +15,11 @@ from libreseed.demo import nodes
 from libreseed.demo.commands import Npm, find_command, run_command
 from libreseed.demo.examples import copy_example
 from libreseed.demo.nodes import Trio
-from libreseed.demo.traffic import Transfer, watch
+from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
 from libreseed.modules.lockfile import LockedPackage, read_lockfile
-from libreseed.packages.integrity import format_integrity, parse_integrity
-from libreseed.packages.names import key_text, tarball_path
+from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
+from libreseed.packages.names import key_text
 from libreseed.trust.keys import format_key, parse_key
 from libreseed.trust.records import check_fresh, read_record
 
@@ -30,17 +29,13 @@ WELL_KNOWN = "express"
 """The package that the mirror brings from the upstream, with all that it depends on."""
 
 _UPSTREAM_SECONDS = 20.0
-_FETCHES_AT_ONCE = 8
 
 
-class Display(Protocol):
+class Display(Audience, Protocol):
     """Shows the demo while it runs."""
 
     def step(self, title: str, *, tarballs: bool = False) -> None:
         """A step begins, and the one before is done. With `tarballs`, the list of them is its point."""
-
-    def transfer(self, transfer: Transfer) -> None:
-        """A tarball came in this step."""
 
     def note(self, text: str) -> None:
         """Something to tell about this step."""
@@ -53,8 +48,8 @@ class Display(Protocol):
 class Outcome:
     """What the demo did. Sizes in bytes, times in seconds.
 
-    `problem` says why the well-known package is left out, "" when it is not; `installed` are the newcomer's tarballs
-    while the others were up, `reinstalled` those after they were gone.
+    `problem` says why the well-known package is left out, "" when it is not; `names` is how many the newcomer looked
+    up; `installed` are its tarballs while the others were up, `reinstalled` those after they were gone.
     """
 
     publisher: str = ""
@@ -62,6 +57,7 @@ class Outcome:
     published: str = ""
     problem: str = ""
     mirrored: list[Transfer] = field(default_factory=list)
+    names: int = 0
     installed: list[Transfer] = field(default_factory=list)
     install_seconds: float = 0.0
     verified: int = 0
@@ -118,16 +114,15 @@ class _Story:
         self._display.note(f"newcomer   {self._newcomer.url}  no upstream: it has only the other two")
 
     async def publish(self) -> None:
-        self._display.step(f"Publisher: npm publish {OWN}")
+        self._display.step(f"Publisher: npm publish, for the package {OWN}")
         npm = Npm(self._publisher.url, self._folder / "npm" / "publisher")
         npm.log_in(await nodes.log_in(self._publisher))
         package = copy_example("greeting", self._folder / "greeting")
-        published = orjson.loads(await npm.run(package, "publish", "--json"))
-        published = published.get(OWN, published)
-        self._expected[OWN, published["version"]] = _digest(published["integrity"])
-        self.outcome.published = f"{OWN}@{published['version']}"
+        version, integrity = _read_published(await npm.run(package, "publish", "--json"))
+        self._expected[OWN, version] = parse_integrity(integrity) or b""
+        self.outcome.published = f"{OWN}@{version}"
         await nodes.passed_on(self._publisher)
-        self._display.note(f"{self.outcome.published}, {published['size']} bytes, {published['integrity'][:24]}…")
+        self._display.note(f"{self.outcome.published}, {integrity[:24]}…")
         self._display.note(f"signed with {_short(self.outcome.publisher)}, announced as {key_text(OWN)}")
 
     async def mirror(self) -> None:
@@ -135,27 +130,30 @@ class _Story:
         project = copy_example("app", self._folder / "mirror-app")
         npm = Npm(self._mirror.url, self._folder / "npm" / "mirror")
         try:
+            if self._mirror.settings.upstream == "none":
+                raise UnavailableError("the mirror was given none.")
             refusal = await nodes.ask(self._mirror, WELL_KNOWN, _UPSTREAM_SECONDS)
             if refusal is not None:
                 raise UnavailableError(refusal)
-            with watch(self._mirror.url, self._display.transfer) as transfers:
+            with watch(self._mirror.url, self._display) as traffic:
                 await npm.run(project, "install", WELL_KNOWN)
         except LibreseedError as error:
             self.outcome.problem = str(error)
             self._display.problem(f"{WELL_KNOWN} could not be had from the upstream: {error}")
             self._display.note("The demo goes on without it: publishing and installing need no upstream.")
             return
-        self.outcome.mirrored = transfers
+        self.outcome.mirrored = traffic.tarballs
         for package in await _locked(project):
             self._expected[package.name, package.version] = package.digest or b""
         await nodes.passed_on(self._mirror)
         status = await self._mirror.status()
-        self._display.note(f"{_amount(transfers)} from {status['upstream']['url']}")
-        self._display.note(f"their metadata signed with {_short(self.outcome.mirror)}, their bytes seeded")
+        self._display.note(f"{_amount(traffic.tarballs)} from {status['upstream']['url']}")
+        mirrored = count(len(traffic.metadata), "package")
+        self._display.note(f"metadata of {mirrored} signed with {_short(self.outcome.mirror)}, tarballs seeded")
 
     async def trust(self) -> None:
         self._display.step(f"Newcomer: trust the publisher for {OWN}, and the mirror")
-        refusal = await nodes.ask(self._newcomer, OWN, _UPSTREAM_SECONDS)
+        refusal = await nodes.ask(self._newcomer, OWN)
         if refusal is None:
             raise UnavailableError(f"The newcomer gives out {OWN} although nobody is trusted for it.")
         key = self.outcome.publisher
@@ -170,8 +168,13 @@ class _Story:
         self._display.step(f"Newcomer: npm install {' '.join(wanted)}", tarballs=True)
         await asyncio.to_thread(copy_example, "app", self._project)
         began = time.monotonic()
-        self.outcome.installed = await self._install("swarm", "install", *wanted)
+        traffic = await self._install("swarm", "install", *wanted)
         self.outcome.install_seconds = time.monotonic() - began
+        self.outcome.installed = traffic.tarballs
+        self.outcome.names = len(traffic.metadata)
+        self._display.note(
+            f"{count(len(traffic.metadata), 'name')} looked up, {_amount(traffic.tarballs)} from the swarm"
+        )
 
     async def verify(self) -> None:
         self._display.step("Verify, without believing the newcomer")
@@ -185,22 +188,22 @@ class _Story:
         check_fresh(signed[0], record, now)
         days = (record.expiry - now) / 86400
         self._display.note(f"{key_text(OWN)}: Ed25519 signature by {_short(self.outcome.publisher)} is valid")
-        self._display.note(f"  seq {signed[0].seq}, expires in {days:.0f} days, snapshot {record.snapshot.v1.hex()}")
+        self._display.note(f"points to torrent {record.snapshot.v1.hex()}, valid {days:.0f} days")
         packages = await _locked(self._project)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FETCHES_AT_ONCE)) as client:
-            await asyncio.gather(*(self._check(client, package) for package in packages))
+        for package in packages:
+            await self._check(package)
         self.outcome.verified = len(packages)
         whose = "the publisher" if self.outcome.problem else "the publisher or the upstream"
-        self._display.note(f"{len(packages)} of {len(packages)} tarballs have the sha512 that {whose} gave them")
+        self._display.note(f"sha512 of {count(len(packages), 'tarball')}: the one that {whose} gave it")
         requests = await self._check_no_upstream()
         self._display.note(f"requests that the newcomer made to an upstream: {requests}")
 
     async def reinstall_alone(self) -> None:
-        self._display.step("Stop publisher and mirror; newcomer: npm ci, from nothing but its lock file")
+        self._display.step("Publisher and mirror off; newcomer: npm ci, with an empty cache")
         await asyncio.gather(self._publisher.stop(), self._mirror.stop())
         await asyncio.to_thread(shutil.rmtree, self._project / "node_modules")
         await asyncio.to_thread(shutil.rmtree, self._folder / "npm" / "newcomer")
-        self.outcome.reinstalled = await self._install("store", "ci")
+        self.outcome.reinstalled = (await self._install("store", "ci")).tarballs
         self._display.note(f"{_amount(self.outcome.reinstalled)} from the newcomer's own store")
         self.outcome.upstream_requests = await self._check_no_upstream()
 
@@ -211,25 +214,17 @@ class _Story:
         for line in self.outcome.output.splitlines():
             self._display.note(line)
 
-    async def _install(self, source: str, *arguments: str) -> list[Transfer]:
-        """Run npm in the newcomer's project. Raises UnavailableError when a tarball came from elsewhere."""
+    async def _install(self, source: str, *arguments: str) -> Traffic:
+        """Run npm in the newcomer's project. Raises UnavailableError when something came from elsewhere."""
         npm = Npm(self._newcomer.url, self._folder / "npm" / "newcomer")
-        with watch(self._newcomer.url, self._display.transfer) as transfers:
+        with watch(self._newcomer.url, self._display) as traffic:
             await npm.run(self._project, *arguments)
-        packages = {(package.name, package.version) for package in await _locked(self._project)}
-        wrong = [transfer for transfer in transfers if transfer.source != source]
-        if wrong or packages != {(transfer.name, transfer.version) for transfer in transfers}:
-            raise UnavailableError(
-                f"Of {len(packages)} tarballs, {len(transfers) - len(wrong)} came from the {source}: "
-                + ", ".join(f"{transfer.name} from {transfer.source}" for transfer in wrong[:5])
-            )
-        return transfers
+        check_sources(traffic, await _locked(self._project), source)
+        return traffic
 
-    async def _check(self, client: aiohttp.ClientSession, package: LockedPackage) -> None:
+    async def _check(self, package: LockedPackage) -> None:
         """Compare what the newcomer has and locked with the origin. Raises IntegrityError."""
-        url = f"{self._newcomer.url}/{tarball_path(package.name, package.version)}"
-        async with client.get(url) as answer:
-            served = hashlib.sha512(await answer.read()).digest()
+        served = sha512(await nodes.tarball(self._newcomer, package.name, package.version))
         expected = self._expected.get((package.name, package.version))
         if not served == package.digest == expected:
             raise IntegrityError(
@@ -245,20 +240,42 @@ class _Story:
         return requests
 
 
+def check_sources(traffic: Traffic, packages: Iterable[LockedPackage], source: str) -> None:
+    """Raise UnavailableError unless all packages came, and everything that came did so from `source`."""
+    sources = {f"{each.name}@{each.version}": each.source for each in traffic.tarballs} | traffic.metadata
+    wanted = {f"{each.name}@{each.version}": "nowhere" for each in packages}
+    wrong = [f"{what} from {its}" for what, its in (wanted | sources).items() if its != source]
+    if wrong:
+        raise UnavailableError(
+            f"Everything should have come from the {source}, but {len(wrong)} did not: {', '.join(wrong[:5])}."
+        )
+
+
 async def _locked(project: Path) -> list[LockedPackage]:
     text = await asyncio.to_thread((project / "package-lock.json").read_bytes)
     return list(read_lockfile(text).packages.values())
 
 
-def _digest(integrity: str) -> bytes:
-    digest = parse_integrity(integrity)
-    if digest is None:
-        raise IntegrityError(f"npm published {OWN} without a sha512: {integrity}")
-    return digest
+def _read_published(output: str) -> tuple[str, str]:
+    """Return version and integrity out of what `npm publish --json` says. Raises UnavailableError."""
+    try:
+        said = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        said = None
+    match said.get(OWN, said) if isinstance(said, dict) else said:  # some put it under the name
+        case {"version": str(version), "integrity": str(integrity)}:
+            return version, integrity
+        case _:
+            raise UnavailableError("npm did not say what it published.", hint="Use a newer npm.")
 
 
 def _amount(transfers: list[Transfer]) -> str:
-    return f"{len(transfers)} tarballs, {decimal(sum(transfer.bytes for transfer in transfers))},"
+    return f"{count(len(transfers), 'tarball')}, {decimal(sum(transfer.bytes for transfer in transfers))},"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 tarball` or `2 tarballs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _short(key: str) -> str:

@@ -1,9 +1,10 @@
-"""Which tarball a node served from where, as its access log tells it."""
+"""What a node served from where, as its access log tells it."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from libreseed.errors import InvalidInputError
@@ -23,44 +24,60 @@ class Transfer:
     milliseconds: float
 
 
+class Audience(Protocol):
+    """Whoever wants to know at once."""
+
+    def looked_up(self, name: str) -> None:
+        """A client got the metadata of a package."""
+
+    def transfer(self, transfer: Transfer) -> None:
+        """A client got a tarball."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a node served: where each packument came from when it was first asked for, and the tarballs."""
+
+    metadata: dict[str, str] = field(default_factory=dict)
+    tarballs: list[Transfer] = field(default_factory=list)
+
+
 @contextmanager
-def watch(url: str, seen: Callable[[Transfer], None]) -> Iterator[list[Transfer]]:
-    """Call `seen` with each tarball that the node at `url` serves from now on; the list that is given collects them."""
-    handler = _Handler(urlsplit(url).netloc, seen)
+def watch(url: str, audience: Audience) -> Iterator[Traffic]:
+    """Tell `audience` what the node at `url` serves from now on, and collect it."""
+    handler = _Handler(urlsplit(url).netloc, audience)
     level = access_log.level
     access_log.addHandler(handler)
     access_log.setLevel(logging.INFO)
     try:
-        yield handler.transfers
+        yield handler.traffic
     finally:
         access_log.setLevel(level)
         access_log.removeHandler(handler)
 
 
 class _Handler(logging.Handler):
-    def __init__(self, host: str, seen: Callable[[Transfer], None]) -> None:
+    def __init__(self, host: str, audience: Audience) -> None:
         super().__init__()
-        self.transfers: list[Transfer] = []
+        self.traffic = Traffic()
         self._host = host
-        self._seen = seen
+        self._audience = audience
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = record.__dict__
         if fields["host"] != self._host or fields["status"] != 200:
             return
-        transfer = _read(fields["path"], fields["source"], fields["length"] or 0, fields["milliseconds"])
-        if transfer is not None:
-            self.transfers.append(transfer)
-            self._seen(transfer)
-
-
-def _read(path: str, source: str, length: int, milliseconds: float) -> Transfer | None:
-    """Return None for what is not a tarball."""
-    try:
-        package = read_package_path(path)
-        if len(package.rest) != 2 or package.rest[0] != "-":
-            return None
-        version = version_of_tarball(package.name, package.rest[1])
-    except InvalidInputError:
-        return None
-    return Transfer(package.name, version, source, length, milliseconds)
+        try:
+            package = read_package_path(fields["path"])
+            match package.rest:
+                case ():
+                    self.traffic.metadata.setdefault(package.name, fields["source"])
+                    self._audience.looked_up(package.name)
+                case ("-", file):
+                    version = version_of_tarball(package.name, file)
+                    size, milliseconds = fields["length"] or 0, fields["milliseconds"]
+                    transfer = Transfer(package.name, version, fields["source"], size, milliseconds)
+                    self.traffic.tarballs.append(transfer)
+                    self._audience.transfer(transfer)
+        except InvalidInputError:
+            return  # not the path of a package
