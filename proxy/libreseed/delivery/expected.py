@@ -48,7 +48,7 @@ class ExpectedTarballs:
             digest = parse_integrity(str(dist.get("integrity", "")))
         except InvalidInputError as error:
             raise NotFoundError(f"{packument.name} has no usable integrity for {file}.") from error
-        torrent = packument.torrents.get(manifest["version"])
+        torrent = packument.torrents.get(str(manifest.get("version")))
         ref = None
         if torrent is not None and digest is not None:
             ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)

@@ -3,7 +3,8 @@
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from libreseed.delivery.sources import Source
@@ -64,14 +65,31 @@ async def on_error(_: Request, error: Exception) -> Response:
     return error_answer(error)
 
 
+async def on_refusal(request: Request, error: Exception) -> Response:
+    """Starlette's handler for what its router refuses, such as a method that a path does not have."""
+    if not isinstance(error, HTTPException):
+        raise error
+    message = f"This registry has no {request.method} {request.url.path}."
+    headers = {SOURCE_HEADER: "store", **(error.headers or {})}
+    return Response(orjson.dumps({"error": message}), error.status_code, headers, "application/json")
+
+
+async def on_crash(_: Request, __: Exception) -> Response:
+    """Starlette's handler for everything else: the log gets the traceback, the client a sentence."""
+    message = "Something failed here that should not; the server's log says what."
+    return Response(orjson.dumps({"error": message}), 500, {SOURCE_HEADER: "store"}, "application/json")
+
+
 async def read_json(request: Request, limit: int) -> Any:
     """Return the parsed JSON body of a request. Raises InvalidInputError: too large, or not JSON."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise InvalidInputError(f"The request's body is larger than {limit >> 20} MiB.")
     try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise InvalidInputError(f"The request's body is larger than {limit / (1 << 20):g} MiB.")
         return orjson.loads(body)
+    except ClientDisconnect as error:
+        raise InvalidInputError("The request ended before its body was complete.") from error
     except orjson.JSONDecodeError as error:
         raise InvalidInputError("The request's body is not JSON.") from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,10 +14,10 @@ from starlette.routing import Route
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.errors import IntegrityError, InvalidInputError, LibreseedError, NotFoundError
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import AccountEndpoints
-from libreseed.registry.answers import json_answer, on_error, read_json
+from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal, read_json
 from libreseed.registry.guard import Guard
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import read_package_path
@@ -57,7 +58,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/{package:path}", registry.publish, methods=["PUT"]),
         ],
         middleware=[Middleware(Guard, hosts=hosts, node_id=node_id)],
-        exception_handlers={LibreseedError: on_error},
+        exception_handlers={LibreseedError: on_error, HTTPException: on_refusal, Exception: on_crash},
     )
 
 
@@ -100,7 +101,11 @@ class _Registry:
         path = read_package_path(_raw_path(request))
         if path.rest:
             raise NotFoundError(f"This registry has no PUT {request.url.path}.")
-        await self._services.releases.publish(path.name, await read_json(request, PUBLISH_LIMIT), user)
+        body = await read_json(request, PUBLISH_LIMIT)
+        try:
+            await self._services.releases.publish(path.name, body, user)
+        except IntegrityError as error:  # the client's own bytes: no fault that passes
+            raise InvalidInputError(error.message, hint=error.hint) from error
         return json_answer({"ok": True, "success": True}, 201)
 
 

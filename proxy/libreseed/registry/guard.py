@@ -77,17 +77,17 @@ class Guard:
                 )
             )
         origin = headers.get("origin")
-        if scope["method"] not in _READING and origin is not None and urlsplit(origin).netloc != host:
+        if scope["method"] not in _READING and origin is not None and origin.partition("://")[2] != host:
             return error_answer(ForbiddenError("Writes from other web pages are refused."))
         if self._node_id in headers.get(VIA_HEADER, "").split(","):
             return error_answer(UnavailableError("This request has come in a circle: this server is its own upstream."))
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
-            return True
         try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+            if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+                return True
             ipaddress.ip_address(name)
         except ValueError:
             return False

@@ -20,7 +20,7 @@ from libreseed.registry.answers import SOURCE_HEADER
 log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/octet-stream"
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TarballEndpoint:
 
     async def tarball(self, request: Request, name: str, file: str) -> Response:
         """One tarball. npm says in `pacote-integrity` what its lock file demands."""
-        wanted_range = request.headers.get("range")
+        wanted_range = request.headers.get("range") if request.method == "GET" else None
         found = await self._tarballs.find(
             name, file, _integrity(request), whole=wanted_range is not None or request.method == "HEAD"
         )
