@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -16,7 +16,7 @@ from libreseed.delivery.records import RecordReader
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import ConfigError, LibreseedError
+from libreseed.errors import ConfigError, LibreseedError, NetworkError, SwarmError
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
@@ -29,6 +29,7 @@ from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
 from libreseed.store.keyring import Keyring
 from libreseed.store.packuments import PackumentStore
+from libreseed.store.ports import PortStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
 from libreseed.store.rootlock import RootLock
@@ -42,6 +43,8 @@ from libreseed.upstream.client import Upstream
 from libreseed.upstream.npmrc import Own, read_settings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
 _GRACE = 2
@@ -99,23 +102,16 @@ class Node:
         await accounts.open()
         records = RecordStore(database)
 
-        self._session = Session(
-            SessionSettings(
-                settings.p2p_host,
-                settings.p2p_port,
-                dht=settings.mainline,
-                lan=settings.lan,
-                port_mapping=settings.mainline,
-            )
-        )
-        await self._session.start()
+        ports = PortStore(database)
+        self._session = await _on_port(settings.p2p_port, await ports.find("p2p"), self._start_session)
         self._cleanup.push_async_callback(self._session.stop)
-        self._overlay = Overlay(
-            OverlaySettings(host=settings.p2p_host, port=settings.overlay_port, p2p_port=self._session.port),
-            OverlayShelf(database),
+        await ports.save("p2p", self._session.port)
+        shelf = OverlayShelf(database)
+        self._overlay = await _on_port(
+            settings.overlay_port, await ports.find("overlay"), lambda port: self._start_overlay(port, shelf)
         )
-        await self._overlay.start()
         self._cleanup.push_async_callback(self._overlay.stop)
+        await ports.save("overlay", self._overlay.address[1])
 
         self._upstream = self._open_upstream()
         if self._upstream is not None:
@@ -176,6 +172,22 @@ class Node:
             "mirroring": self._mirroring.waiting,
             "announcing": self._announcing.waiting,
         }
+
+    async def _start_session(self, port: int) -> Session:
+        settings = self.settings
+        session = Session(
+            SessionSettings(
+                settings.p2p_host, port, dht=settings.mainline, lan=settings.lan, port_mapping=settings.mainline
+            )
+        )
+        await session.start()
+        return session
+
+    async def _start_overlay(self, port: int, shelf: OverlayShelf) -> Overlay:
+        settings = OverlaySettings(host=self.settings.p2p_host, port=port, p2p_port=self._session.port)
+        overlay = Overlay(settings, shelf)
+        await overlay.start()
+        return overlay
 
     @property
     def _node_id(self) -> str:
@@ -256,6 +268,16 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port}: {error.strerror or error}.",
             hint="Choose another with --port; 0 takes any.",
         ) from error
+
+
+async def _on_port(wanted: int, last: int, start: Callable[[int], Awaitable[T]]) -> T:
+    """Start something on the port that the user wants; when that is any, on the last one if it is still free."""
+    if wanted == 0 and last != 0:
+        try:
+            return await start(last)
+        except (NetworkError, SwarmError) as error:
+            log.info("Taking another port than last time: %s", error)
+    return await start(wanted)
 
 
 def _address(host: str, port: int) -> str:
