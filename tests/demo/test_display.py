@@ -7,6 +7,7 @@ from rich.console import Console
 from libreseed.demo.display import PlainDisplay, TerminalDisplay, account
 from libreseed.demo.story import OWN, WELL_KNOWN, Outcome
 from libreseed.demo.traffic import Transfer
+from libreseed.errors import UnavailableError
 
 OWN_TARBALL = Transfer(OWN, "1.0.0", "swarm", 578, 12.0)
 TARBALLS = [
@@ -17,8 +18,8 @@ TARBALLS = [
 ]
 
 
-def play(display: "PlainDisplay | TerminalDisplay") -> None:
-    with display:
+async def play(display: "PlainDisplay | TerminalDisplay") -> None:
+    async with display:
         display.step("Mirror")
         display.transfer(Transfer("unlisted", "1.0.0", "upstream", 5, 1.0))
         display.problem("It [failed].")
@@ -38,9 +39,9 @@ def text(console: Console) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", console.file.getvalue())
 
 
-def test_plain_lines_name_each_tarball_with_its_source():
+async def test_plain_lines_name_each_tarball_with_its_source():
     plain = console()
-    play(PlainDisplay(plain))
+    await play(PlainDisplay(plain))
     lines = text(plain).splitlines()
     assert lines[:3] == ["1 Mirror", "  It [failed].", "2 Install"]
     assert "  @demo/greeting@1.0.0 swarm 578 bytes 12 ms" in lines
@@ -50,9 +51,9 @@ def test_plain_lines_name_each_tarball_with_its_source():
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_a_terminal_keeps_what_was_asked_for_and_the_largest(width):
+async def test_a_terminal_keeps_what_was_asked_for_and_the_largest(width):
     terminal = console(width, terminal=True)
-    play(TerminalDisplay(terminal))
+    await play(TerminalDisplay(terminal))
     kept = text(terminal).rpartition("✓ 2 Install")[2]
     rows = [line.split() for line in kept.splitlines()[1:] if line]
     assert rows[:3] == [
@@ -66,11 +67,12 @@ def test_a_terminal_keeps_what_was_asked_for_and_the_largest(width):
     assert all(len(line) <= width for line in kept.splitlines())
 
 
-def test_a_step_that_an_error_ends_is_marked():
+async def test_a_step_that_an_error_ends_is_marked():
     terminal = console(terminal=True)
-    with pytest.raises(KeyboardInterrupt), TerminalDisplay(terminal) as display:
-        display.step("Install")
-        raise KeyboardInterrupt
+    with pytest.raises(UnavailableError):
+        async with TerminalDisplay(terminal) as display:
+            display.step("Install")
+            raise UnavailableError("It is off.")
     assert "✗ 1 Install" in text(terminal)
     assert "✓" not in text(terminal)
 

@@ -5,8 +5,10 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -36,8 +38,7 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     console = Console(stderr=as_json, highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="libreseed-demo-"))
     try:
-        with TerminalDisplay(console) if console.is_terminal else PlainDisplay(console) as display:
-            outcome = _run(folder, display, upstream)
+        outcome = _run(_play(folder, console, upstream))
         account(console, outcome)
     finally:
         if keep:
@@ -49,8 +50,12 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     return 1 if outcome.problem else 0
 
 
-def _run(folder: Path, display: PlainDisplay | TerminalDisplay, upstream: str) -> Outcome:
-    story = tell(folder, display, upstream=upstream)
+async def _play(folder: Path, console: Console, upstream: str) -> Outcome:
+    async with TerminalDisplay(console) if console.is_terminal else PlainDisplay(console) as display:
+        return await tell(folder, display, upstream=upstream)
+
+
+def _run(story: Coroutine[Any, Any, Outcome]) -> Outcome:
     if sys.platform == "win32":
         return asyncio.run(story)
     import uvloop

@@ -1,5 +1,6 @@
 """How the demo is shown: live on a terminal, as plain lines elsewhere."""
 
+import asyncio
 import time
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,8 @@ from libreseed.demo.traffic import Transfer
 _WINDOW = 8
 """Tarballs that are shown at a time while they come."""
 _LARGEST = 4
+_FRAME = 1 / 12
+"""Seconds between two drawings."""
 _COLOURS = {"store": "blue", "swarm": "green", "upstream": "yellow"}
 _INDENT = (0, 0, 0, 2)
 
@@ -30,11 +33,11 @@ class PlainDisplay:
         self._steps = 0
         self._tarballs = False
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._tarballs = False
+    async def __aexit__(self, *_: object) -> None:
+        pass
 
     def step(self, title: str, *, tarballs: bool = False) -> None:
         self._steps += 1
@@ -69,17 +72,26 @@ class TerminalDisplay:
         self._steps = 0
         self._spinner = Spinner("dots")
         self._begin("", tarballs=False)
-        self._live = Live(console=console, transient=True, get_renderable=self._draw, refresh_per_second=12)
+        self._live = Live(console=console, transient=True, get_renderable=self._draw, auto_refresh=False)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._live.start()
+        self._drawing = asyncio.create_task(self._keep_drawn())
         return self
 
-    def __exit__(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._drawing.cancel()
+        await asyncio.gather(self._drawing, return_exceptions=True)
         self._finish(failed=error is not None)
         self._live.stop()
+
+    async def _keep_drawn(self) -> None:
+        # Not by rich's thread: it and a print at the same moment both move the cursor up, over lines that should stay.
+        while True:
+            self._live.refresh()
+            await asyncio.sleep(_FRAME)
 
     def step(self, title: str, *, tarballs: bool = False) -> None:
         self._finish()
