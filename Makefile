@@ -23,7 +23,7 @@ check: $(READY)
 	@lint-imports
 
 bench: $(READY)
-	@python tests/benchmarks/install.py
+	@PYTHONPATH=tests python tests/benchmarks/install.py
 
 $(READY): requirements.lock requirements-node.lock pyproject.toml setup.sh
 	@./setup.sh "$(VENV)"

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from libreseed.delivery.flow import Flow
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
@@ -18,6 +18,8 @@ from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
@@ -80,19 +82,14 @@ class _Hunt:
         self._downloads: dict[BlobRef, Download] = {}
         self._waiting: list[Download] = []
         self._attempts: set[asyncio.Task[BlobRef]] = set()
-        self._claims = asyncio.create_task(self._take_claims())
+        self._changed = asyncio.Event()
+        self._claims = self._start(self._take_claims())
 
     async def run(self) -> BlobRef:
         last_error: LibreseedError | None = None
         if self._wanted.checked is not None and self._wanted.seeders:
             self._offer(self._wanted.checked, self._wanted.seeders)
         while True:
-            running: set[asyncio.Task[Any]] = {*self._attempts}
-            if not self._claims.done():
-                running.add(self._claims)
-            if not running:
-                raise last_error or NotFoundError(f"Nobody offers {_short(self._wanted)} in the swarm.")
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for attempt in [attempt for attempt in self._attempts if attempt.done()]:
                 self._attempts.discard(attempt)
                 try:
@@ -101,6 +98,10 @@ class _Hunt:
                     log.info("An attempt at %s failed: %s", _short(self._wanted), error)
                     last_error = error
             self._start_waiting()
+            if not self._attempts and self._claims.done():
+                raise last_error or NotFoundError(f"Nobody offers {_short(self._wanted)} in the swarm.")
+            self._changed.clear()
+            await self._changed.wait()
 
     async def close(self) -> None:
         tasks = [self._claims, *self._attempts]
@@ -143,7 +144,12 @@ class _Hunt:
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._attempts) < _AT_ONCE:
-            self._attempts.add(asyncio.create_task(self._attempt(self._waiting.pop(0))))
+            self._attempts.add(self._start(self._attempt(self._waiting.pop(0))))
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._changed.set())
+        return task
 
     async def _attempt(self, download: Download) -> BlobRef:
         wanted = self._wanted
