@@ -126,11 +126,9 @@ class Node:
             self._upstream,
             mirrors_needed=settings.mirrors_needed,
         )
-        self._cleanup.push_async_callback(packuments.close)
         tarballs = TarballDelivery(
             self._catalogue, blobs, self._seeding, fetcher, packuments, self._upstream, hedge=settings.hedge
         )
-        self._cleanup.push_async_callback(tarballs.close)
         signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints)
         self._mirroring = Mirroring(signer)
         self._announcing = Announcing(self._overlay)
@@ -150,6 +148,9 @@ class Node:
             node_id=self._node_id,
         )
         await self._serve(app, http_socket)
+        # These end first, while the server still answers: who waits for a fetch is told so.
+        self._cleanup.push_async_callback(packuments.close)
+        self._cleanup.push_async_callback(tarballs.close)
 
     async def status(self) -> dict[str, Any]:
         """Return what `GET /-/libreseed/status` shows (DESIGN's command-line contract)."""

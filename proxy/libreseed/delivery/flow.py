@@ -51,15 +51,19 @@ class Flow:
         self._file.close()
 
     async def read(self) -> AsyncIterator[bytes]:
-        """Yield all bytes from the start, each as soon as it is there. Raises what `fail` was called with."""
+        """Yield all bytes from the start, each as soon as it is there, but the last one only after `finish`.
+
+        Raises what `fail` was called with.
+        """
         at = 0
         if self._error is not None:
             raise self._error
         spool_fd = os.open(os.devnull, os.O_RDONLY) if self._file.closed else os.dup(self._file.fileno())
         with os.fdopen(spool_fd, "rb") as spool:
             while self._complete is None:
-                if at < self.written:
-                    chunk = await asyncio.to_thread(os.pread, spool.fileno(), min(_CHUNK, self.written - at), at)
+                ready = self.written - 1  # the last byte waits for the checksum: nobody takes wrong bytes for whole
+                if at < ready:
+                    chunk = await asyncio.to_thread(os.pread, spool.fileno(), min(_CHUNK, ready - at), at)
                     at += len(chunk)
                     yield chunk
                 elif self._error is not None:

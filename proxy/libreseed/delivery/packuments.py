@@ -209,14 +209,14 @@ class PackumentDelivery:
                 raise why  # the overlay must not learn that name, nor anybody there answer for it
             if isinstance(why, NotFoundError):
                 # The upstream rules its own name space: what it says does not exist, no mirror brings back.
-                await self._records.refuse_strangers(name)
+                await self._records.refuse_strangers(name, mirrors=False)
                 raise why
         try:
             found = await self._records.by_mirrors(name, self._trust.rules().mirrors, self._mirrors_needed)
         except NotFoundError as error:
             if isinstance(why, UnavailableError):
                 raise why from error
-            await self._records.refuse_strangers(name)
+            await self._records.refuse_strangers(name, mirrors=True)
             raise
         return await self._from_record(name, stored, found, mirror_origin(found.item.key))
 
@@ -237,7 +237,7 @@ class PackumentDelivery:
 
     def _refuse_missing(self, name: str) -> None:
         until, rules, error = self._missing.get(name, (0.0, None, None))
-        if error is not None and until > time.monotonic() and rules is self._trust.rules():
+        if error is not None and until > time.monotonic() and rules == self._trust.rules():
             raise error
 
     def _remember_missing(self, name: str, error: LibreseedError) -> None:

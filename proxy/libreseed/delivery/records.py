@@ -74,22 +74,23 @@ class RecordReader:
         self._require_peers(name)
         raise NotFoundError(f"Nobody that you trust offers {name}.")
 
-    async def refuse_strangers(self, name: str) -> None:
-        """Raise UnknownPublisherError when somebody claims `name` that the user has not pinned."""
+    async def refuse_strangers(self, name: str, *, mirrors: bool) -> None:
+        """Raise UnknownPublisherError when somebody claims `name` that the user has not pinned; with `mirrors`, also
+        when a mirror offers it that the user does not trust."""
         publishers: list[str] = []
-        mirrors: list[str] = []
+        offers: list[str] = []
         for item in await self._overlay.find_records(name):
             kind = read_record(item, name, time.time()).type
-            (publishers if kind == "package" else mirrors).append(format_key(item.key))
+            (publishers if kind == "package" else offers).append(format_key(item.key))
         if publishers:
             raise UnknownPublisherError(
                 f"{name} is claimed by {_alternatives(publishers)}, and you have pinned it to nobody.",
                 hint=f"If you trust that key: libreseed trust add '{name}' {publishers[0]}",
             )
-        if mirrors:
+        if mirrors and offers:
             raise UnknownPublisherError(
-                f"{name} is offered by the mirror {_alternatives(mirrors)}, which you do not trust.",
-                hint=f"If you do: libreseed trust mirror {mirrors[0]}",
+                f"{name} is offered by the mirror {_alternatives(offers)}, which you do not trust.",
+                hint=f"If you do: libreseed trust mirror {offers[0]}",
             )
 
     async def snapshot(self, found: FoundRecord) -> Snapshot:

@@ -1,0 +1,85 @@
+import asyncio
+import logging
+
+import pytest
+
+from libreseed.delivery.errands import Errands
+from libreseed.errors import NotFoundError, UnavailableError
+
+
+class Work:
+    """Runs until it is told to go on; counts how often it was started."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.started = 0
+        self.runs = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.started += 1
+        self.runs.set()
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return f"result {self.started}"
+
+
+async def test_one_task_for_all_who_ask() -> None:
+    errands: Errands[str, str] = Errands()
+    work = Work()
+    askers = [asyncio.create_task(errands.run("a", work)) for _ in range(20)]
+    await asyncio.sleep(0)
+    work.go.set()
+    assert set(await asyncio.gather(*askers)) == {"result 1"}
+    assert await errands.run("a", work) == "result 2", "what is done is not kept"
+    assert await errands.run("b", work) == "result 3"
+
+
+async def test_work_outlives_those_who_asked() -> None:
+    errands: Errands[str, str] = Errands()
+    work = Work()
+    asker = asyncio.create_task(errands.run("a", work))
+    await asyncio.sleep(0)
+    asker.cancel()
+    await asyncio.wait([asker])
+    second = asyncio.create_task(errands.run("a", work))
+    await asyncio.sleep(0)
+    work.go.set()
+    assert await second == "result 1"
+
+
+async def test_a_failure_is_everybodys() -> None:
+    errands: Errands[str, str] = Errands()
+    work = Work(NotFoundError("gone"))
+    askers = [asyncio.create_task(errands.run("a", work)) for _ in range(3)]
+    await asyncio.sleep(0)
+    work.go.set()
+    assert [type(error) for error in await asyncio.gather(*askers, return_exceptions=True)] == [NotFoundError] * 3
+
+
+@pytest.mark.parametrize(("error", "lines"), [(NotFoundError("gone"), 0), (KeyError("bug"), 1)])
+async def test_only_our_own_faults_are_logged_as_such(
+    caplog: pytest.LogCaptureFixture, error: Exception, lines: int
+) -> None:
+    errands: Errands[str, str] = Errands()
+    work = Work(error)
+    work.go.set()
+    with caplog.at_level(logging.WARNING):
+        await asyncio.wait([errands.start("a", work)])
+        await asyncio.sleep(0)
+    assert len(caplog.records) == lines
+
+
+async def test_close_ends_all_and_lets_nothing_new_begin() -> None:
+    errands: Errands[str, str] = Errands()
+    work = Work()
+    asker = asyncio.create_task(errands.run("a", work))
+    await work.runs.wait()
+    await errands.close()
+    with pytest.raises(UnavailableError, match="shutting down"):
+        await asker
+    with pytest.raises(UnavailableError, match="shutting down"):
+        await errands.run("b", work)
+    assert work.started == 1
+    await errands.close()
