@@ -21,6 +21,7 @@ from libreseed.store.catalogue import Catalogue
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.records import BlobRef
 from libreseed.upstream.client import TarballStream, Upstream
+from libreseed.upstream.via import came_through
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ STREAM_FROM = 1 << 20
 """Bytes from which on a tarball is passed on as it comes; smaller ones are whole before that would pay."""
 HEDGE = 0.2
 """Seconds without a verified piece from the swarm after which the upstream is asked too."""
+
+_Key = tuple[str, str, bytes | None, tuple[str, ...]]
+"""Name, file, demanded SHA-512, and the nodes that the request came through (see `upstream.via`)."""
 
 
 class TarballDelivery:
@@ -52,7 +56,7 @@ class TarballDelivery:
         self._upstream = upstream
         self._hedge = hedge
         self._expected = ExpectedTarballs()
-        self._flights: dict[tuple[str, str, bytes | None], Flight] = {}
+        self._flights: dict[_Key, Flight] = {}
         self._errands: Errands[object, None] = Errands()
 
     async def find(self, name: str, file: str, integrity: bytes | None, *, whole: bool = False) -> FoundTarball:
@@ -65,7 +69,7 @@ class TarballDelivery:
         held = self._held(name, file, integrity)
         if held is not None:
             return held
-        key = (name, file, integrity)
+        key = (name, file, integrity, came_through())
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = Flight()
@@ -86,9 +90,9 @@ class TarballDelivery:
             return None
         return FoundTarball("store", ref.length, self._seeding.path(ref.sha512), None, ref.sha512)
 
-    async def _fly(self, key: tuple[str, str, bytes | None], flight: Flight) -> None:
+    async def _fly(self, key: _Key, flight: Flight) -> None:
         try:
-            source, ref = await self._fetch(*key, flight)
+            source, ref = await self._fetch(*key[:3], flight)
             flight.land(FoundTarball(source, ref.length, self._seeding.path(ref.sha512), None, ref.sha512))
         except LibreseedError as error:
             flight.crash(error)

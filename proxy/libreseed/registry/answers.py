@@ -1,5 +1,6 @@
 """What goes back to clients: JSON, errors with npm's status codes, and where it came from."""
 
+import math
 from typing import Any
 
 import orjson
@@ -21,9 +22,11 @@ from libreseed.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from libreseed.upstream.retries import TransientError
 
 SOURCE_HEADER = "X-Libreseed-Source"
-_RETRY_AFTER = "5"
+_RETRY_AFTER = 5.0, 3600.0
+"""Seconds: the shortest and the longest wait that we ask for."""
 
 _STATUSES: tuple[tuple[type[LibreseedError], int], ...] = (
     (NotFoundError, 404),
@@ -52,7 +55,9 @@ def error_answer(error: LibreseedError) -> Response:
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
-        headers["Retry-After"] = _RETRY_AFTER
+        shortest, longest = _RETRY_AFTER
+        wait = error.wait if isinstance(error, TransientError) else shortest  # what the upstream asked for goes on
+        headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps({"error": str(error)}), status, headers, "application/json")

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libreseed.errors import ForbiddenError, UnavailableError
 from libreseed.registry.answers import SOURCE_HEADER, error_answer
-from libreseed.upstream.via import VIA_HEADER
+from libreseed.upstream.via import VIA_HEADER, accept_via
 
 access_log = logging.getLogger("libreseed.access")
 """One line a request. Its records also carry the fields of the line as attributes: `host` and `path` (as
@@ -79,8 +79,10 @@ class Guard:
         origin = headers.get("origin")
         if scope["method"] not in _READING and origin is not None and origin.partition("://")[2] != host:
             return error_answer(ForbiddenError("Writes from other web pages are refused."))
-        if self._node_id in headers.get(VIA_HEADER, "").split(","):
-            return error_answer(UnavailableError("This request has come in a circle: this server is its own upstream."))
+        try:
+            accept_via(headers.getlist(VIA_HEADER), self._node_id)
+        except UnavailableError as error:
+            return error_answer(error)
         return None
 
     def _is_ours(self, host: str) -> bool:

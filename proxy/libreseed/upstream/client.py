@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -20,7 +20,9 @@ from libreseed.upstream.limits import Limits
 from libreseed.upstream.retries import with_retries
 from libreseed.upstream.settings import UpstreamSettings
 from libreseed.upstream.transport import Answer, Transport
+from libreseed.upstream.via import came_through
 
+T = TypeVar("T")
 SettingsFactory = Callable[[], Awaitable[UpstreamSettings]]
 
 
@@ -102,7 +104,7 @@ class Upstream:
         self._access: Access | None = None
         self._closed = False
         self._openings: SingleFlight[None, UpstreamSettings] = SingleFlight()
-        self._packuments: SingleFlight[tuple[str, Validators | None], Packument | NotModified] = SingleFlight()
+        self._packuments: SingleFlight[tuple[object, ...], Packument | NotModified] = SingleFlight()
 
     @property
     def url(self) -> str | None:
@@ -151,7 +153,8 @@ class Upstream:
         ForbiddenError, UnavailableError (everything else that can go wrong), InvalidInputError (no package name).
         """
         check_name(name)
-        return await self._packuments.run((name, validators), lambda: self._fetch_packument(name, validators))
+        key = name, validators, came_through()
+        return await self._packuments.run(key, lambda: self._fetch_packument(name, validators))
 
     @asynccontextmanager
     async def tarball(self, name: str, file: str) -> AsyncGenerator[TarballStream, None]:
@@ -235,11 +238,15 @@ class Upstream:
 
         try:
             async with access.packument(name, url, registry) as inquiry, asyncio.timeout(self._limits.packument):
-                return await with_retries(attempt, self._limits)
+                return await self._with_retries(attempt)
         except TimeoutError as error:
             raise UnavailableError(
                 f"The upstream did not deliver the packument of {name} within {self._limits.packument:g} s."
             ) from error
+
+    async def _with_retries(self, work: Callable[[], Awaitable[T]]) -> T:
+        # The node that asked us tries again itself; three times at each of n nodes would be 3^n times.
+        return await (work() if came_through() else with_retries(work, self._limits))
 
     async def _read_document(self, answer: Answer, name: str) -> bytes:
         limit = self._limits.packument_bytes
@@ -266,9 +273,7 @@ class Upstream:
         async with inquiry:
             try:
                 async with asyncio.timeout(self._limits.answer):
-                    answer = await with_retries(
-                        lambda: transport.get(url, registry, headers, decompress=False), self._limits
-                    )
+                    answer = await self._with_retries(lambda: transport.get(url, registry, headers, decompress=False))
             except TimeoutError as error:
                 raise UnavailableError(
                     f"The upstream did not begin to deliver {shown(url)} within {self._limits.answer:g} s."

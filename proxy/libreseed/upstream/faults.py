@@ -23,7 +23,7 @@ def shown(url: URL) -> str:
 @contextmanager
 def faults_named(url: URL, limits: Limits) -> Iterator[None]:
     """Turn aiohttp's errors into ours: TransientError where asking again may help, else UnavailableError."""
-    where = shown(url)
+    where = f"The upstream's {shown(url)}"
     try:
         yield
     except (aiohttp.ClientSSLError, ssl.SSLError) as error:

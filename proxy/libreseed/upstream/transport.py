@@ -18,7 +18,7 @@ from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
 from libreseed.upstream.tls import make_context
-from libreseed.upstream.via import VIA_HEADER
+from libreseed.upstream.via import VIA_HEADER, via
 
 _READ_SIZE = 256 * 1024
 _ERROR_BODY_SIZE = 64 * 1024
@@ -53,13 +53,13 @@ class Answer:
 class Transport:
     """Connections to the registries of one `UpstreamSettings`.
 
-    Every request carries `X-Libreseed-Via: <node id>`. A server is to refuse a request that carries its own id: it
-    came round in a circle.
+    Every request carries `X-Libreseed-Via`: the ids of the nodes that it came through, and `node_id`.
     """
 
     def __init__(self, settings: UpstreamSettings, *, node_id: str, limits: Limits) -> None:
         self.requests = 0
         self._settings = settings
+        self._node_id = node_id
         self._limits = limits
         self._contexts: dict[tuple[Tls, Credentials | None], ssl.SSLContext] = {}
         trace = aiohttp.TraceConfig()
@@ -67,7 +67,7 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=limits.connections, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"libreseed/{__version__}", VIA_HEADER: node_id},
+            headers={"User-Agent": f"libreseed/{__version__}"},
             read_bufsize=_READ_SIZE,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle),
             trace_configs=[trace],
@@ -126,7 +126,7 @@ class Transport:
         *,
         decompress: bool,
     ) -> aiohttp.ClientResponse:
-        sent = dict(headers)
+        sent = {**headers, VIA_HEADER: via(self._node_id)}
         if credentials is not None and credentials.authorization:
             sent["Authorization"] = credentials.authorization
         return await self._session.request(
