@@ -53,9 +53,9 @@ def test_without_npm_the_way_out_is_told(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")
-@pytest.mark.parametrize("step", ["1 ", "2 ", "5 "])
-def test_ctrl_c_ends_it_and_nothing_is_left(tmp_path, step):
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(("number", "step"), [("SIGINT", "1 "), ("SIGINT", "5 "), ("SIGTERM", "2 "), ("SIGHUP", "5 ")])
+def test_a_signal_ends_it_and_nothing_is_left(tmp_path, number, step):
     process = subprocess.Popen(
         COMMAND,
         env=environment(tmp_path, PYTHONUNBUFFERED="1"),
@@ -67,7 +67,7 @@ def test_ctrl_c_ends_it_and_nothing_is_left(tmp_path, step):
     with process:
         while not process.stdout.readline().startswith(step):
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[number])
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in complaint

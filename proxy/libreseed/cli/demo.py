@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Coroutine
@@ -40,6 +41,8 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     try:
         outcome = _run(_play(folder, console, upstream))
         account(console, outcome)
+    except asyncio.CancelledError:
+        raise click.Abort from None
     finally:
         if keep:
             console.print(f"Kept: {folder}", soft_wrap=True)
@@ -51,6 +54,10 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
 
 
 async def _play(folder: Path, console: Console, upstream: str) -> Outcome:
+    task = asyncio.current_task()
+    if sys.platform != "win32" and task is not None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with TerminalDisplay(console) if console.is_terminal else PlainDisplay(console) as display:
         return await tell(folder, display, upstream=upstream)
 
