@@ -1,0 +1,100 @@
+"""Records of a real store, seeded by a real session and put into a real overlay."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.network.shelf import MemoryShelf
+from libreseed.publishing.signing import RecordSigner
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+from libreseed.store.records import RecordStore
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session, SessionSettings
+from libreseed.trust.history import Event
+from libreseed.trust.keys import PrivateKey
+from libreseed.trust.records import LIFETIME, RESIGN_AFTER, read_record
+from libreseed.trust.snapshot import Snapshot, read_snapshot
+
+KEY = PrivateKey(bytes(32))
+PACKUMENT: dict[str, Any] = {"name": "pkg", "versions": {}, "dist-tags": {}}
+FIRST = Snapshot(PACKUMENT, {}, (Event("publish", 1, {"version": "1.0.0"}),))
+SECOND = Snapshot(PACKUMENT, {}, (*FIRST.history, Event("publish", 2, {"version": "2.0.0"})))
+
+
+@dataclass
+class Desk:
+    signer: RecordSigner
+    records: RecordStore
+    seeding: Seeding
+    overlay: Overlay
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(tmp_path / "libreseed.db")
+        stack.push_async_callback(database.close)
+        session = Session(SessionSettings("127.0.0.1"))
+        await session.start()
+        stack.push_async_callback(session.stop)
+        overlay = Overlay(OverlaySettings(), MemoryShelf())
+        await overlay.start()
+        stack.push_async_callback(overlay.stop)
+        blobs = BlobStore(tmp_path / ".swarm")
+        await blobs.open()
+        seeding = Seeding(blobs, Catalogue(database), session)
+        records = RecordStore(database)
+        signer = RecordSigner(KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),))
+        yield Desk(signer, records, seeding, overlay)
+
+
+async def test_a_signed_snapshot_can_be_read(desk: Desk) -> None:
+    now = time.time()
+    item = await desk.signer.sign("package", FIRST)
+    record = read_record(item, "pkg", now)
+    assert now + LIFETIME - 2 <= record.expiry <= now + LIFETIME + 60
+    assert len(record.seeders) == 1
+    file = desk.seeding.path(record.snapshot.sha512)
+    assert read_snapshot(file.read_bytes(), record) == FIRST
+    assert await desk.overlay.find_records("pkg") == [item]
+
+
+async def test_nothing_new_is_not_signed_again(desk: Desk) -> None:
+    item = await desk.signer.sign("package", FIRST)
+    assert await desk.signer.sign("package", FIRST) == item
+    assert await desk.signer.sign("mirror", FIRST) != item
+
+
+async def test_a_new_snapshot_takes_the_place_of_the_old(desk: Desk) -> None:
+    first = await desk.signer.sign("package", FIRST)
+    second = await desk.signer.sign("package", SECOND)
+    assert second.seq > first.seq
+    old, new = (read_record(item, "pkg", time.time()).snapshot for item in (first, second))
+    assert desk.seeding.find(old.sha512) is None
+    assert desk.seeding.find(new.sha512) == new
+    assert await desk.overlay.find_records("pkg") == [second]
+
+
+async def test_a_record_is_signed_anew_in_time(desk: Desk) -> None:
+    first = await desk.signer.sign("package", FIRST)
+    signed = await desk.records.find_signed("pkg")
+    assert signed is not None
+    await desk.records.save_signed(replace(signed, signed=signed.signed - RESIGN_AFTER - 1))
+    second = await desk.signer.sign("package", FIRST)
+    assert second.seq > first.seq
+    assert read_record(second, "pkg", time.time()).snapshot == read_record(first, "pkg", time.time()).snapshot
+    assert desk.seeding.find(signed.snapshot) is not None, "the snapshot that both point to stays"
+
+
+async def test_no_seq_is_used_twice(desk: Desk) -> None:
+    items = [await desk.signer.sign("package", snapshot) for snapshot in (FIRST, SECOND, FIRST, SECOND)]
+    assert len({item.seq for item in items}) == 4
+    assert items == sorted(items, key=lambda item: item.seq)
