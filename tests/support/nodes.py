@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,10 @@ class NodeProcess:
         """End it as a user would; it must go quietly and without a traceback."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(15) == 0, self.text()[-3000:]
+            try:
+                assert self.process.wait(15) == 0, self.text()[-3000:]
+            finally:
+                self.process.kill()
         self._reap()
         assert "Traceback" not in self.text(), self.text()
 
@@ -175,8 +178,10 @@ class Nodes:
         return node.joined() if bootstrap is not None else node
 
     def stop(self) -> None:
-        for node in reversed(self._nodes):
-            node.stop()
+        """Stop all nodes; one that goes badly keeps none of the others running."""
+        with ExitStack() as stack:
+            for node in self._nodes:
+                stack.callback(node.stop)
 
 
 @contextmanager
