@@ -1,0 +1,179 @@
+"""Fetching by claims, among them lies: holders are real sessions, found through a real overlay."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from libreseed.delivery import swarmfetch
+from libreseed.delivery.flow import Flow
+from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
+from libreseed.errors import IntegrityError, NotFoundError, SwarmError, UnavailableError
+from libreseed.network.claims import HeldBlob
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.network.shelf import MemoryShelf
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.torrents import make_torrent
+from libreseed.trust.records import BlobRef
+
+DATA = bytes(number % 251 for number in range(100_000))
+DIGEST = sha512(DATA)
+
+
+class Party:
+    """An overlay node and a session of its own, as each node has them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.session = Session(SessionSettings("127.0.0.1"))
+
+    async def start(self, stack: AsyncExitStack, *known: "Party") -> "Party":
+        self.root.mkdir()
+        await self.session.start()
+        stack.push_async_callback(self.session.stop)
+        self.overlay = Overlay(OverlaySettings(p2p_port=self.session.port), MemoryShelf())
+        await self.overlay.start()
+        stack.push_async_callback(self.overlay.stop)
+        if known:
+            await self.overlay.bootstrap(
+                [f"{host}:{port}" for host, port in (party.overlay.address for party in known)]
+            )
+        return self
+
+    async def hold(self, data: bytes = DATA, *, claim: BlobRef | None = None) -> BlobRef:
+        """Seed `data` as if it were DATA, and claim that, or `claim`."""
+        file = self.root / DIGEST.hex()
+        file.write_bytes(data)
+        torrent = make_torrent(file, DIGEST)
+        self.session.seed(torrent, self.root)
+        told = claim or torrent.ref
+        await self.overlay.announce([HeldBlob(told.sha512, told.v1, told.v2, told.length)])
+        return torrent.ref
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> SwarmFetcher:
+    monkeypatch.setattr(swarmfetch, "STALL", 1.0)
+    database = await Database.open(tmp_path / "libreseed.db")
+    stack.push_async_callback(database.close)
+    party = await Party(tmp_path / "me").start(stack)
+    blobs = BlobStore(tmp_path / ".swarm")
+    await blobs.open()
+    return SwarmFetcher(party.overlay, party.session, blobs, Seeding(blobs, Catalogue(database), party.session))
+
+
+async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path) -> Party:
+    party = await Party(root).start(stack)
+    host, port = fetcher.overlay.address
+    await party.overlay.bootstrap([f"{host}:{port}"])
+    return party
+
+
+def left(fetcher: SwarmFetcher) -> list[Path]:
+    return list(fetcher.blobs._incoming.iterdir())
+
+
+async def test_by_claim(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    ref = await (await join(fetcher, stack, tmp_path / "holder")).hold()
+    assert await fetcher.fetch(Wanted(DIGEST)) == ref
+    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+    assert fetcher.seeding.shared(DIGEST) == ref
+    assert left(fetcher) == []
+
+
+async def test_nobody_has_it(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    await join(fetcher, stack, tmp_path / "holder")
+    with pytest.raises(NotFoundError, match="Nobody offers"):
+        await fetcher.fetch(Wanted(DIGEST))
+
+
+async def test_other_bytes_are_refused_and_their_holder_remembered(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path
+) -> None:
+    liar = await join(fetcher, stack, tmp_path / "liar")
+    await liar.hold(DATA[::-1])
+    with pytest.raises(IntegrityError):
+        await fetcher.fetch(Wanted(DIGEST))
+    assert (fetcher.seeding.find(DIGEST), fetcher.blobs.has(DIGEST), left(fetcher)) == (None, False, [])
+    assert fetcher.liars == {("127.0.0.1", liar.session.port)}
+    with pytest.raises(NotFoundError):
+        await fetcher.fetch(Wanted(DIGEST))
+
+
+async def test_an_honest_holder_among_liars(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    for number in range(3):
+        await (await join(fetcher, stack, tmp_path / f"liar{number}")).hold(DATA[::-1] + bytes([number]))
+    await (await join(fetcher, stack, tmp_path / "honest")).hold()
+    await fetcher.fetch(Wanted(DIGEST))
+    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+
+
+async def test_a_claim_about_the_length(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    liar = await join(fetcher, stack, tmp_path / "liar")
+    ref = await liar.hold()
+    await liar.hold(claim=replace(ref, length=5))
+    with pytest.raises((SwarmError, UnavailableError)):
+        await fetcher.fetch(Wanted(DIGEST))
+    await liar.hold(claim=replace(ref, length=swarmfetch.MAX_BLOB + 1))
+    with pytest.raises(NotFoundError):
+        await fetcher.fetch(Wanted(DIGEST))
+
+
+async def test_a_checked_record_rules_out_other_torrents(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path
+) -> None:
+    """Claims that contradict it are not even tried; its own seeders are enough."""
+    honest, liar = await join(fetcher, stack, tmp_path / "honest"), await join(fetcher, stack, tmp_path / "liar")
+    ref = await honest.hold()
+    await liar.hold(DATA[::-1])
+    flows: list[Flow] = []
+
+    def stream(spool: Path) -> Flow:
+        flows.append(Flow(spool, len(DATA)))
+        return flows[0]
+
+    wanted = Wanted(DIGEST, ref, (("127.0.0.1", honest.session.port),), ("pkg", "pkg-1.0.0.tgz"), stream)
+    assert await fetcher.fetch(wanted) == ref
+    assert wanted.started.is_set()
+    assert fetcher.liars == set()
+    assert [flow.written for flow in flows] == [len(DATA)]
+    flows[0].close()
+
+
+async def test_unchecked_bytes_are_not_passed_on(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    """From a claim alone nothing reaches a client before the SHA-512 is right."""
+    await (await join(fetcher, stack, tmp_path / "holder")).hold()
+
+    def stream(_: Path) -> Flow:
+        raise AssertionError("streamed")
+
+    await fetcher.fetch(Wanted(DIGEST, stream=stream))
+
+
+async def test_giving_up_leaves_nothing(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    holder = await join(fetcher, stack, tmp_path / "holder")
+    ref = await holder.hold()
+    await holder.session.stop()
+    fetching = asyncio.create_task(fetcher.fetch(Wanted(DIGEST, ref, (("127.0.0.1", 1),))))
+    await asyncio.sleep(0.05)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    assert left(fetcher) == []
+    with pytest.raises(UnavailableError):
+        await fetcher.fetch(Wanted(DIGEST))
+    assert left(fetcher) == []
