@@ -35,6 +35,7 @@ from libreseed.store.trustfile import TrustFile
 from libreseed.trust.records import Endpoint
 from libreseed.trust.rules import TrustRules
 from libreseed.upstream.client import NotModified, Upstream, Validators
+from libreseed.upstream.via import came_through
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class PackumentDelivery:
         self._upstream = upstream
         self._mirrors_needed = mirrors_needed
         self._freshness = freshness or Freshness()
-        self._refreshing: Errands[str, StoredPackument] = Errands()
+        self._refreshing: Errands[tuple[str, ...], StoredPackument] = Errands()
         self._missing: OrderedDict[str, tuple[float, TrustRules, LibreseedError]] = OrderedDict()
         self._seeders: dict[str, tuple[Endpoint, ...]] = {}
 
@@ -112,7 +113,7 @@ class PackumentDelivery:
         if stored is not None and time.time() - stored.checked < self._lifetime(stored):
             return self._found(stored, "store")
         self._refuse_missing(name)
-        refresh = self._refreshing.start(name, lambda: self._refresh(name, stored))
+        refresh = self._refreshing.start((name, *came_through()), lambda: self._refresh(name, stored))
         await asyncio.wait([refresh], timeout=None if stored is None else self._freshness.patience)
         if stored is not None and (not refresh.done() or self._leaves_stored_valid(name, refresh.exception())):
             return self._found(stored, "stale")
@@ -213,10 +214,11 @@ class PackumentDelivery:
                 raise why
         try:
             found = await self._records.by_mirrors(name, self._trust.rules().mirrors, self._mirrors_needed)
-        except NotFoundError as error:
+        except (NotFoundError, UnavailableError) as error:
             if isinstance(why, UnavailableError):
                 raise why from error
-            await self._records.refuse_strangers(name, mirrors=True)
+            if isinstance(error, NotFoundError):
+                await self._records.refuse_strangers(name, mirrors=True)
             raise
         return await self._from_record(name, stored, found, mirror_origin(found.item.key))
 
