@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ class Node:
         self.settings = settings
         self.counter = SourceCounter()
         self.trust = TrustFile(settings.trust_file)
+        self._node_id = secrets.token_hex(8)
         self._cleanup = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -189,10 +191,6 @@ class Node:
         overlay = Overlay(settings, shelf)
         await overlay.start()
         return overlay
-
-    @property
-    def _node_id(self) -> str:
-        return self._key.public.hex()[:32]
 
     def _open_upstream(self) -> Upstream | None:
         if self.settings.upstream == "none":

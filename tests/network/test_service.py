@@ -34,8 +34,10 @@ async def test_store_with_a_token(spawn: Spawn, raw_peer: RawPeers) -> None:
 async def test_no_write_without_a_token(spawn: Spawn, raw_peer: RawPeers, token: bytes) -> None:
     peer, node = await raw_peer(), await spawn()
     blobs = blob().target + blob().pack_reference()
-    assert await is_ignored(peer, node, "store", [peer.node_id, 5000, token, KEY, record_of().encode()])
-    assert await is_ignored(peer, node, "announce", [peer.node_id, 5000, token, blobs])
+    for method, arguments in (("store", [KEY, record_of().encode()]), ("announce", [blobs])):
+        answer = await peer.ask(node, method, token, *arguments)
+        assert answer
+        assert answer[2] == 0
     assert node.held == (0, 0)
 
 
@@ -45,10 +47,9 @@ async def test_token_of_another_address_is_worth_nothing(spawn: Spawn, raw_peer:
     found = await one.wire.call(address, "find", [one.node_id, 5000, bytes(20), 0])
     assert found
     stored = [other.node_id, 5000, found[2], KEY, record_of().encode()]
-    answers: list[object] = []
-    other.wire.request(address, "store", stored, answers.append)
-    await other.wire.call(address, "ping", [other.node_id, 5000])
-    assert not answers
+    refused = await other.wire.call(address, "store", stored)
+    assert refused
+    assert refused[2] == 0
     assert node.held == (0, 0)
 
 

@@ -66,8 +66,11 @@ def test_equivocation_is_evidence() -> None:
     first, second = (record_of(key=key, seq=1, length=length) for length in (1, 2))
     case.answer(first.encode())
     case.answer(second.encode())
-    assert case.tally.items == [first]
+    assert case.tally.items == [first, second]
     assert case.evidence == [(KEY, first, second)]
+    third = record_of(key=key, seq=2)
+    case.answer(third.encode())
+    assert case.tally.items == [third]
 
 
 def test_answer_that_was_cut_is_not_repaired() -> None:

@@ -103,17 +103,21 @@ class RecordReader:
         if ref.length > MAX_DOCUMENT:
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
         if self._fetcher.seeding.find(ref.sha512) is None:
-            await self._fetcher.fetch(Wanted(ref.sha512, ref, record.seeders))
+            await self._fetcher.fetch(Wanted(ref.sha512, ref, record.reachable_seeders))
         file = self._fetcher.seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 
     async def _find(self, name: str, kind: RecordType, keys: Collection[bytes]) -> list[FoundRecord]:
         found: list[FoundRecord] = []
         refusal: LibreseedError | None = None
+        by_key: dict[bytes, list[SignedItem]] = defaultdict(list)
         for item in await self._overlay.find_records(name):
-            if item.key not in keys:
-                continue
+            if item.key in keys:
+                by_key[item.key].append(item)
+        for item, *rivals in by_key.values():
             try:
+                for rival in rivals:
+                    check_succession(item, rival, name)
                 record = read_record(item, name, time.time())
                 if record.type == kind:
                     await self._check_against_seen(name, item)

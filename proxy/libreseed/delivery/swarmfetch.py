@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_LIARS = 10_000
 _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
@@ -166,7 +167,9 @@ class _Hunt:
                 download.file, wanted.digest, shared=True, tarball=wanted.tarball
             )
         except IntegrityError as error:
-            self._fetcher.liars |= download.peers
+            self._fetcher.liars.update(download.peers)
+            while len(self._fetcher.liars) > _LIARS:
+                self._fetcher.liars.pop()
             log.warning("%s came with wrong bytes from %s: %s", _short(wanted), _list(download.peers), error)
             raise
 

@@ -58,8 +58,8 @@ class Service:
     def _store(self, sender: Address, fields: Fields) -> Fields:
         self._meet(sender, fields)
         token, key_text, item = messages.read_store(fields)
-        self._check_token(sender, token)
         try:
+            self._check_token(sender, token)
             self._records.accept(key_text, SignedItem.decode(item), time.time(), sender[0])
         except (TrustError, ForbiddenError) as error:
             log.info("Record from %s:%d refused: %s", *sender, error)
@@ -69,11 +69,11 @@ class Service:
     def _announce(self, sender: Address, fields: Fields) -> Fields:
         asker = self._meet(sender, fields)
         token, packed = messages.read_announce(fields)
-        self._check_token(sender, token)
         if not asker.p2p_port:
             raise InvalidInputError("An announcement without a BitTorrent port.")
         accepted = 0
         try:
+            self._check_token(sender, token)
             for target, reference in read_blobs(packed):
                 self._claims.accept(target, reference, (sender[0], asker.p2p_port))
                 accepted += 1

@@ -28,13 +28,17 @@ class Tally:
         self._evidence = evidence
         self._read: dict[bytes, SignedItem | None] = {}
         self._best: dict[bytes, SignedItem] = {}
+        self._rivals: dict[bytes, SignedItem] = {}
         self._expired: set[bytes] = set()
         self._seen: dict[bytes, dict[bytes, int]] = {}
 
     @property
     def items(self) -> list[SignedItem]:
-        """The best record of each publisher, expired ones included: that is for the caller to judge."""
-        return list(self._best.values())
+        """The best record of each publisher, expired ones included: that is for the caller to judge.
+
+        A publisher that signed two with its highest seq is there with both: neither can be believed.
+        """
+        return [*self._best.values(), *self._rivals.values()]
 
     def count(self, values: Iterable[bytes], holder: str) -> dict[bytes, int]:
         """Take in the encoded items of one holder; return the seq that it has of each publisher."""
@@ -54,7 +58,7 @@ class Tally:
         lacking = []
         reached = [(peer, found) for peer, found in closest if found.token and found.whole and peer.id in self._seen]
         for item in self._best.values():
-            if item.key in self._expired:
+            if item.key in self._expired or item.key in self._rivals:
                 continue
             peers = [(peer, found.token) for peer, found in reached if self._seen[peer.id].get(item.key, -1) < item.seq]
             if peers:
@@ -80,7 +84,9 @@ class Tally:
         best = self._best.get(item.key)
         if best is None or item.seq > best.seq:
             self._best[item.key] = item
+            self._rivals.pop(item.key, None)
             (self._expired.add if expired else self._expired.discard)(item.key)
         elif item.seq == best.seq and item.value != best.value:
+            self._rivals.setdefault(item.key, item)
             self._evidence(self._key_text, best, item)
         return item

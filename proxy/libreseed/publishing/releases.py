@@ -55,9 +55,11 @@ class Releases:
             )
             now = int(time.time() * 1000)
             published = {"version": release.version, "integrity": format_integrity(release.digest)}
+            old_tags = old.packument["dist-tags"] if old else {}
+            moved = sorted(packument["dist-tags"].items() - old_tags.items())
             events = [
                 Event("publish", now, published),
-                *(Event("dist-tag", now, {"tag": tag, "version": release.version}) for tag in release.tags),
+                *(Event("dist-tag", now, {"tag": tag, "version": tagged}) for tag, tagged in moved),
             ]
             history = old.history if old else ()
             snapshot = Snapshot(

@@ -205,7 +205,10 @@ def _make_session(settings: SessionSettings) -> lt.session:
 
 def _lt_settings(settings: SessionSettings) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # Without nodes of the user's own, libtorrent takes the ones that it knows.
+    own_nodes = {"dht_bootstrap_nodes": ",".join(settings.dht_nodes)} if settings.dht_nodes else {}
     return {
+        **own_nodes,
         "listen_interfaces": f"{host}:{settings.port}",
         "max_retry_port_bind": 0,
         "listen_system_port_fallback": False,
@@ -214,7 +217,6 @@ def _lt_settings(settings: SessionSettings) -> Any:
         "user_agent": "LibreSeed",
         "peer_fingerprint": "-LS0001-",
         "enable_dht": settings.dht,
-        "dht_bootstrap_nodes": ",".join(settings.dht_nodes),
         "enable_lsd": settings.lan,
         "enable_upnp": settings.port_mapping,
         "enable_natpmp": settings.port_mapping,

@@ -59,6 +59,11 @@ class Record:
     history_root: bytes = EMPTY_ROOT
     seeders: tuple[Endpoint, ...] = field(default=())
 
+    @property
+    def reachable_seeders(self) -> tuple[Endpoint, ...]:
+        """The seeders whose address somebody can have: a record may not point its readers at a whole network."""
+        return tuple(seeder for seeder in self.seeders if _is_reachable(*seeder))
+
     def encode(self) -> bytes:
         """Return the bencoded `v` of the item. Raises BadRecordError when it does not fit in 1000 bytes."""
         return bencode.encode(
@@ -149,6 +154,11 @@ def unpack_endpoint(data: bytes) -> Endpoint:
     if len(data) not in (6, 18):
         raise BadRecordError("A seeder's address that is neither 6 nor 18 bytes.")
     return str(ipaddress.ip_address(data[:-2])), int.from_bytes(data[-2:], "big")
+
+
+def _is_reachable(host: str, port: int) -> bool:
+    address = ipaddress.ip_address(host)
+    return port > 0 and not (address.is_multicast or address.is_unspecified)
 
 
 def _decode(value: bytes) -> Record:
