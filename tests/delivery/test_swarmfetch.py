@@ -23,6 +23,7 @@ from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session, SessionSettings
 from libreseed.swarm.torrents import make_torrent
 from libreseed.trust.records import BlobRef
+from support.running import eventually
 
 DATA = bytes(number % 251 for number in range(100_000))
 DIGEST = sha512(DATA)
@@ -169,7 +170,7 @@ async def test_giving_up_leaves_nothing(fetcher: SwarmFetcher, stack: AsyncExitS
     ref = await holder.hold()
     await holder.session.stop()
     fetching = asyncio.create_task(fetcher.fetch(Wanted(DIGEST, ref, (("127.0.0.1", 1),))))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: left(fetcher))
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetching
