@@ -24,7 +24,7 @@ class Settings:
     """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL.
 
     `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
-    that the swarm has before the upstream is asked too. `share` is whether packages from the upstream are passed on;
+    that the swarm has before the upstream is asked too. `share` is whether what comes from the upstream is seeded;
     `mirrors_needed` how many trusted mirrors must agree.
     """
 

@@ -120,22 +120,30 @@ class Node:
             self._cleanup.push_async_callback(self._upstream.close)
         self._seeding = Seeding(blobs, self._catalogue, self._session)
         fetcher = SwarmFetcher(self._overlay, self._session, blobs, self._seeding)
-        packuments = PackumentDelivery(
+        packument_store = PackumentStore(database)
+        self._packuments = PackumentDelivery(
             publications,
-            PackumentStore(database),
+            packument_store,
             self.trust,
             RecordReader(self._overlay, records, fetcher),
             self._upstream,
             mirrors_needed=settings.mirrors_needed,
         )
         tarballs = TarballDelivery(
-            self._catalogue, blobs, self._seeding, fetcher, packuments, self._upstream, hedge=settings.hedge
+            self._catalogue,
+            blobs,
+            self._seeding,
+            fetcher,
+            self._packuments,
+            self._upstream,
+            hedge=settings.hedge,
+            share=settings.share,
         )
-        signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints)
+        signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints, packument_store)
         self._mirroring = Mirroring(signer)
         self._announcing = Announcing(self._overlay)
         if settings.share:
-            packuments.on_upstream = self._mirroring.add
+            self._packuments.on_upstream = self._mirroring.add
         self._seeding.on_shared = self._announcing.add
         releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
 
@@ -145,13 +153,13 @@ class Node:
             self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
         )
         app = make_app(
-            Services(packuments, tarballs, releases, accounts, self.counter, self.status),
+            Services(self._packuments, tarballs, releases, accounts, self.counter, self.status),
             hosts=settings.allow_hosts,
             node_id=self._node_id,
         )
         await self._serve(app, http_socket)
         # These end first, while the server still answers: who waits for a fetch is told so.
-        self._cleanup.push_async_callback(packuments.close)
+        self._cleanup.push_async_callback(self._packuments.close)
         self._cleanup.push_async_callback(tarballs.close)
 
     async def status(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from libreseed.publishing.signing import RecordSigner
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.packuments import UPSTREAM, PackumentStore, StoredPackument
 from libreseed.store.records import RecordStore
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session, SessionSettings
@@ -35,6 +36,7 @@ class Desk:
     records: RecordStore
     seeding: Seeding
     overlay: Overlay
+    packuments: PackumentStore
 
 
 @pytest.fixture
@@ -52,8 +54,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await blobs.open()
         seeding = Seeding(blobs, Catalogue(database), session)
         records = RecordStore(database)
-        signer = RecordSigner(KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),))
-        yield Desk(signer, records, seeding, overlay)
+        packuments = PackumentStore(database)
+        signer = RecordSigner(KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),), packuments)
+        yield Desk(signer, records, seeding, overlay, packuments)
 
 
 async def test_a_signed_snapshot_can_be_read(desk: Desk) -> None:
@@ -98,3 +101,20 @@ async def test_no_seq_is_used_twice(desk: Desk) -> None:
     items = [await desk.signer.sign("package", snapshot) for snapshot in (FIRST, SECOND, FIRST, SECOND)]
     assert len({item.seq for item in items}) == 4
     assert items == sorted(items, key=lambda item: item.seq)
+
+
+async def test_a_mirror_renews_only_what_the_upstream_has_confirmed(desk: Desk) -> None:
+    await desk.signer.sign("mirror", Snapshot(PACKUMENT))
+    signed = await desk.records.find_signed("pkg")
+    assert signed is not None
+    due = replace(signed, signed=signed.signed - RESIGN_AFTER - 1)
+    await desk.records.save_signed(due)
+    await desk.signer.renew_due()
+    assert await desk.records.find_signed("pkg") == due
+
+    confirmed = StoredPackument("pkg", UPSTREAM, b"{}", {}, None, None, False, due.signed + 1)
+    await desk.packuments.save(confirmed)
+    await desk.signer.renew_due()
+    renewed = await desk.records.find_signed("pkg")
+    assert renewed is not None
+    assert renewed.item.seq > due.item.seq

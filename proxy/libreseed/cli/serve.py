@@ -97,7 +97,7 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     default=True,
     show_default=True,
     envvar="LIBRESEED_SHARE",
-    help="Pass on the metadata of public packages from the upstream, signed as a mirror.",
+    help="Seed public packages from the upstream, and sign their metadata as a mirror.",
 )
 @click.option(
     "--allow-host",

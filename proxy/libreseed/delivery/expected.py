@@ -10,7 +10,7 @@ from libreseed.delivery.packuments import FoundPackument
 from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.packages.integrity import parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
-from libreseed.store.packuments import StoredPackument
+from libreseed.store.packuments import UPSTREAM, StoredPackument
 from libreseed.trust.records import BlobRef, Endpoint
 
 
@@ -28,6 +28,8 @@ class Expected:
     ref: BlobRef | None = None
     seeders: tuple[Endpoint, ...] = ()
     restricted: bool = False
+    vouched: bool = False
+    """Whether `digest` stands in the packument, and is not only what a client says."""
 
 
 class ExpectedTarballs:
@@ -52,7 +54,10 @@ class ExpectedTarballs:
         ref = None
         if torrent is not None and digest is not None:
             ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)
-        return Expected(digest, dist.get("shasum"), upstream_tarball(manifest), ref, seeders, packument.restricted)
+        # Only the upstream may say where its tarballs are: a mirror could send us anywhere.
+        from_upstream = isinstance(packument, StoredPackument) and packument.origin == UPSTREAM
+        url = upstream_tarball(manifest) if from_upstream else None
+        return Expected(digest, dist.get("shasum"), url, ref, seeders, packument.restricted)
 
     async def _parse(self, packument: StoredPackument | FoundPackument) -> Packument:
         kept = self._parsed.get(packument.name)

@@ -100,6 +100,14 @@ class PackumentDelivery:
         """Return the key that the user pinned `name` to, unless it is published here."""
         return None if self._publications.has(name) else self._trust.rules().publisher_of(name)
 
+    def is_upstreams(self, name: str) -> bool:
+        """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
+        return self._upstream is not None and not self._publications.has(name) and self.publisher_of(name) is None
+
+    async def is_private(self, name: str) -> bool:
+        """Tell whether nobody but the upstream may learn of `name`."""
+        return self._upstream is not None and await self._upstream.is_private(name)
+
     async def find(self, name: str) -> FoundPackument:
         """Return the packument of `name`, from the one who owns the name.
 
@@ -177,11 +185,12 @@ class PackumentDelivery:
         if known is not None and (known.etag or known.last_modified):
             validators = Validators(known.etag or "", known.last_modified or "")
         answer = await self._upstream.packument(name, validators)
+        restricted = answer.restricted or await self._upstream.is_private(name)
         now = time.time()
         if isinstance(answer, NotModified):
             if known is None:
                 raise UnavailableError(f"The upstream answered 304 for {name}, which was not asked conditionally.")
-            if answer.restricted or not known.restricted:  # what everybody could have, everybody may have
+            if restricted or not known.restricted:  # what everybody could have, everybody may have
                 await self._store.confirm(name, now)
                 return replace(known, checked=now)
             fresh = replace(known, restricted=False, checked=now)
@@ -194,7 +203,7 @@ class PackumentDelivery:
                 {},
                 answer.validators.etag or None,
                 answer.validators.last_modified or None,
-                answer.restricted,
+                restricted,
                 now,
             )
         await self._store.save(fresh)
@@ -206,7 +215,7 @@ class PackumentDelivery:
         self, name: str, stored: StoredPackument | None, why: LibreseedError
     ) -> StoredPackument:
         if self._upstream is not None:
-            if await self._upstream.is_private(name):
+            if await self.is_private(name):
                 raise why  # the overlay must not learn that name, nor anybody there answer for it
             if isinstance(why, NotFoundError):
                 # The upstream rules its own name space: what it says does not exist, no mirror brings back.
@@ -226,7 +235,7 @@ class PackumentDelivery:
         self, name: str, stored: StoredPackument | None, found: FoundRecord, origin: str
     ) -> StoredPackument:
         document = found.record.document.hex()
-        self._seeders[name] = found.record.seeders
+        self._seeders[name] = found.record.reachable_seeders
         if stored is not None and stored.origin == origin and stored.etag == document:
             await self._store.confirm(name, time.time())
             return replace(stored, checked=time.time())
@@ -235,6 +244,7 @@ class PackumentDelivery:
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
         fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
         await self._store.save(fresh)
+        await self._records.drop_superseded(found)
         return fresh
 
     def _refuse_missing(self, name: str) -> None:

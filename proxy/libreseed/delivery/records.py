@@ -30,10 +30,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record that passed every check, and the item that it was signed in."""
+    """A record that passed every check, the item that it was signed in, and the SHA-512 of the snapshot that the
+    record before it pointed to."""
 
     item: SignedItem
     record: Record
+    superseded: bytes | None = None
 
 
 class RecordReader:
@@ -107,6 +109,15 @@ class RecordReader:
         file = self._fetcher.seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 
+    async def drop_superseded(self, found: FoundRecord) -> None:
+        """Delete the snapshot that `found` has replaced, unless a record of our own points to it."""
+        old = found.superseded
+        if old is None or old == found.record.snapshot.sha512:
+            return
+        own = await self._store.find_signed(found.record.name)
+        if own is None or own.snapshot != old:
+            await self._fetcher.seeding.drop(old)
+
     async def _find(self, name: str, kind: RecordType, keys: Collection[bytes]) -> list[FoundRecord]:
         found: list[FoundRecord] = []
         refusal: LibreseedError | None = None
@@ -120,9 +131,9 @@ class RecordReader:
                     check_succession(item, rival, name)
                 record = read_record(item, name, time.time())
                 if record.type == kind:
-                    await self._check_against_seen(name, item)
+                    superseded = await self._check_against_seen(name, item)
                     check_fresh(item, record, time.time())
-                    found.append(FoundRecord(item, record))
+                    found.append(FoundRecord(item, record, superseded))
             except (EquivocationError, RollbackError, ExpiredError) as error:
                 log.warning("%s", error)
                 refusal = error
@@ -130,7 +141,8 @@ class RecordReader:
             raise refusal
         return found
 
-    async def _check_against_seen(self, name: str, item: SignedItem) -> None:
+    async def _check_against_seen(self, name: str, item: SignedItem) -> bytes | None:
+        """Return the SHA-512 of the snapshot of the record seen before. Raises RollbackError, EquivocationError."""
         seen = await self._store.find_seen(name, item.key)
         try:
             check_succession(seen, item, name)
@@ -140,6 +152,7 @@ class RecordReader:
             raise
         if seen is None or item.seq > seen.seq:
             await self._store.save_seen(name, item)
+        return read_record(seen, name, time.time()).snapshot.sha512 if seen is not None else None
 
     def _require_peers(self, name: str) -> None:
         if self._overlay.peers == 0:

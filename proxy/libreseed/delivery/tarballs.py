@@ -47,6 +47,7 @@ class TarballDelivery:
         upstream: Upstream | None,
         *,
         hedge: float = HEDGE,
+        share: bool = True,
     ) -> None:
         self._catalogue = catalogue
         self._blobs = blobs
@@ -55,6 +56,7 @@ class TarballDelivery:
         self._packuments = packuments
         self._upstream = upstream
         self._hedge = hedge
+        self._share = share
         self._expected = ExpectedTarballs()
         self._flights: dict[_Key, Flight] = {}
         self._errands: Errands[object, None] = Errands()
@@ -72,8 +74,9 @@ class TarballDelivery:
         key = (name, file, integrity, came_through())
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = Flight()
+            flight = Flight()
             self._errands.start(flight, lambda: self._fly(key, flight))
+            self._flights[key] = flight
         return await flight.landed() if whole else await flight.found()
 
     async def close(self) -> None:
@@ -101,11 +104,11 @@ class TarballDelivery:
             flight.crash(UnavailableError("This node is shutting down."))
             raise
         finally:
-            del self._flights[key]
+            self._flights.pop(key, None)
 
     async def _fetch(self, name: str, file: str, integrity: bytes | None, flight: Flight) -> tuple[Source, BlobRef]:
         expected = await self._expect(name, file, integrity)
-        stored = self._seeding.find(expected.digest) if expected.digest is not None else None
+        stored = self._stored(expected, integrity)
         if stored is not None and expected.digest is not None:
             await self._catalogue.name_tarball(name, file, expected.digest)
             return "store", stored
@@ -117,6 +120,13 @@ class TarballDelivery:
                 attempt.cancel()
             await asyncio.gather(*attempts, return_exceptions=True)
 
+    def _stored(self, expected: Expected, claimed: bytes | None) -> BlobRef | None:
+        """Return the blob that is expected if it is held. What only the client claims opens nothing restricted."""
+        if expected.digest is None:
+            return None
+        vouched = expected.vouched or expected.digest != claimed
+        return self._seeding.find(expected.digest) if vouched else self._seeding.shared(expected.digest)
+
     async def _race(
         self,
         name: str,
@@ -127,7 +137,7 @@ class TarballDelivery:
     ) -> tuple[Source, BlobRef]:
         """Start the swarm, after the hedge time the upstream too; the first verified copy wins."""
         errors: list[LibreseedError] = []
-        may_ask_upstream = self._upstream is not None and self._packuments.publisher_of(name) is None
+        may_ask_upstream = self._packuments.is_upstreams(name)
         if expected.digest is not None and not expected.restricted:
             wanted = Wanted(expected.digest, expected.ref, expected.seeders, (name, file))
             length = expected.ref.length if expected.ref is not None else 0
@@ -163,15 +173,15 @@ class TarballDelivery:
                 expected = await self._expected.read(stored, file, self._packuments.seeders_of(name))
             except NotFoundError:
                 log.debug("The stored packument of %s does not know %s.", name, file)
-        if integrity is not None:
-            if expected.digest not in (None, integrity):
-                return Expected(integrity, restricted=expected.restricted)
-            return replace(expected, digest=integrity)
-        ours_alone = self._upstream is None or self._packuments.publisher_of(name) is not None
-        if expected.digest is None and ours_alone:
+        if integrity is None and expected.digest is None and not self._packuments.is_upstreams(name):
             found = await self._packuments.find(name)
             return await self._expected.read(found, file, found.seeders)
-        return expected
+        restricted = expected.restricted or await self._packuments.is_private(name)
+        if integrity is None:
+            return replace(expected, restricted=restricted)
+        if expected.digest not in (None, integrity):
+            return Expected(integrity, restricted=restricted)
+        return replace(expected, digest=integrity, restricted=restricted, vouched=expected.digest is not None)
 
     def _start_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> "asyncio.Task[BlobRef]":
         return asyncio.create_task(self._from_upstream(name, file, expected, flight))
@@ -196,7 +206,7 @@ class TarballDelivery:
     async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> BlobRef:
         data = b"".join([chunk async for chunk in stream])
         digest = _check(name, file, expected, hashlib.sha512(data), hashlib.sha1(data, usedforsecurity=False))
-        shared = not (expected.restricted or await stream.restricted())
+        shared = self._share and not (expected.restricted or await stream.restricted())
         return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
 
     async def _keep_large(
@@ -210,7 +220,7 @@ class TarballDelivery:
                 await asyncio.to_thread(_update, chunk, strong, weak)
                 await flow.write(chunk)
             digest = _check(name, file, expected, strong, weak)
-            shared = not (expected.restricted or await stream.restricted())
+            shared = self._share and not (expected.restricted or await stream.restricted())
             return await self._seeding.add_file(spool, digest, shared=shared, tarball=(name, file))
         finally:
             flight.let_go(flow)

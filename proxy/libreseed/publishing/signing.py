@@ -9,6 +9,7 @@ from dataclasses import replace
 from libreseed.errors import LibreseedError
 from libreseed.network.overlay import Overlay
 from libreseed.packages.integrity import sha512
+from libreseed.store.packuments import UPSTREAM, PackumentStore
 from libreseed.store.records import RecordStore, SignedRecord
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.history import history_root
@@ -41,12 +42,14 @@ class RecordSigner:
         seeding: Seeding,
         overlay: Overlay,
         seeders: Callable[[], tuple[Endpoint, ...]],
+        packuments: PackumentStore,
     ) -> None:
         self._key = key
         self._store = store
         self._seeding = seeding
         self._overlay = overlay
         self._seeders = seeders
+        self._packuments = packuments
 
     async def sign(self, kind: RecordType, snapshot: Snapshot) -> SignedItem:
         """Pack, seed, sign and announce a snapshot; one that says nothing new is not signed again.
@@ -83,17 +86,27 @@ class RecordSigner:
             await self._announce(record.name, record.item)
         while True:
             await asyncio.sleep(_CHECK_EVERY)
-            for record in await self._store.list_signed():
-                if _is_due(record):
-                    await self._renew(record)
+            await self.renew_due()
+
+    async def renew_due(self) -> None:
+        """Sign anew what is a week old: our own packages, and what the upstream has confirmed since."""
+        for record in await self._store.list_signed():
+            if _is_due(record):
+                await self._renew(record)
 
     async def _renew(self, last: SignedRecord) -> None:
         old = read_record(last.item, last.name, last.item.seq / 1000)
+        if old.type == "mirror" and not await self._is_confirmed(last):
+            return  # a mirror says what the upstream says now; of what it has not seen again it lets the record expire
         renewed = replace(old, expiry=int(time.time()) + LIFETIME, seeders=self._seeders())
         try:
             await self._put(renewed, last)
         except LibreseedError as error:
             log.warning("The record of %s could not be signed anew: %s", last.name, error)
+
+    async def _is_confirmed(self, record: SignedRecord) -> bool:
+        stored = await self._packuments.find(record.name)
+        return stored is not None and stored.origin == UPSTREAM and stored.checked > record.signed
 
     async def _put(self, record: Record, last: SignedRecord | None) -> SignedItem:
         now = time.time()
