@@ -112,7 +112,7 @@ def test_unknown_type_refused() -> None:
 
 
 def test_expired_refused() -> None:
-    refused(Told(), record_of(expiry=-10), ExpiredError)
+    refused(Told(), record_of(expiry=-86400), ExpiredError)
 
 
 def test_quota_of_a_publisher() -> None:
