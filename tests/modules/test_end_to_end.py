@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js and npm")]
+pytestmark = pytest.mark.e2e
 
 APP = """
 const express = require('express');

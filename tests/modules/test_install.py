@@ -14,8 +14,6 @@ from libreseed.modules import install as install_module
 from libreseed.modules.install import install
 from libreseed.modules.project import Project
 
-pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js and npm")
-
 SHIMS = {"package.json": b'{"name": "libreseed"}', "register.cjs": b""}
 
 

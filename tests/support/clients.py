@@ -108,5 +108,6 @@ def tool(spec: str) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not command.exists():
-            run(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", spec], folder)
+            (folder / "package.json").write_text("{}")
+            run(["npm", "install", "--no-audit", "--no-fund", spec], folder)
     return command

@@ -1,11 +1,10 @@
 """Fixtures of the upstream's tests: a scripted registry, and certificates for a TLS one."""
 
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from upstream.fake_registry import FakeRegistry
 
@@ -19,11 +18,11 @@ async def registry() -> AsyncIterator[FakeRegistry]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate of 127.0.0.1 and its key, as PEM files."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
     folder = tmp_path_factory.mktemp("certificate")
     cert, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    leaf.private_key_pem.write_to_path(key)
+    chain = [*leaf.cert_chain_pems, authority.cert_pem]
+    cert.write_bytes(b"".join(blob.bytes() for blob in chain))
     return cert, key

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from libreseed.upstream.settings import Credentials, UpstreamSettings
 OWN = Own("127.0.0.1", 4880)
 PEM = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"
 
-needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,6 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-@needs_npm
 async def test_all_that_npm_knows(machine: Machine) -> None:
     password = base64.b64encode(b"word").decode()
     machine.write(
@@ -119,7 +116,6 @@ async def test_all_that_npm_knows(machine: Machine) -> None:
         assert secret not in repr(settings)
 
 
-@needs_npm
 async def test_variables_come_before_files(machine: Machine) -> None:
     machine.write(user="registry=https://user.example/\n//user.example/:_authToken=file\nstrict-ssl=false")
     settings = await machine.read(
@@ -142,7 +138,6 @@ async def test_variables_come_before_files(machine: Machine) -> None:
     assert settings.proxies.without == ("a.example", "b.example")
 
 
-@needs_npm
 @pytest.mark.parametrize("where", ["user", "project", "everybody", "variable"])
 async def test_never_ourselves(machine: Machine, where: str) -> None:
     default = (await machine.read()).registry
@@ -156,7 +151,6 @@ async def test_never_ourselves(machine: Machine, where: str) -> None:
     assert not settings.tls.strict  # the rest of the configuration stays
 
 
-@needs_npm
 async def test_a_project_around_the_folder_for_temporary_files(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +160,6 @@ async def test_a_project_around_the_folder_for_temporary_files(
     assert (await machine.read()).registry == default
 
 
-@needs_npm
 async def test_a_url_is_used_with_what_npm_knows_about_it(machine: Machine) -> None:
     machine.write(user="registry=http://localhost:4880/\n//named.example/:_authToken=mine\nstrict-ssl=false")
     settings = await machine.read("https://named.example")
@@ -261,7 +254,6 @@ async def test_credentials_that_would_break_the_header(machine: Machine) -> None
 
 
 @pytest.mark.e2e
-@needs_npm
 async def test_the_registry_that_npm_is_configured_with() -> None:
     async with Upstream(lambda: read_settings("auto", OWN), node_id="node-1") as upstream:
         packument = await upstream.packument("is-number")

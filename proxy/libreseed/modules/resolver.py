@@ -101,7 +101,10 @@ async def resolve(project: Project, registry: str, specs: Sequence[str], *, time
     `registry` is a URL. Raises InvalidInputError, NotFoundError, or UnavailableError: no npm, no answer from the
     registry, or not done within `timeout` seconds.
     """
-    command = ["install", *_LOCK_ONLY, "--loglevel=error", "--prefix", str(project.root), "--registry", registry]
+    # npm is told its project by a package.json there: with --prefix it would pass over the machine's own npmrc.
+    if not project.manifest.exists():
+        await asyncio.to_thread(write_whole, project.manifest, b"{}\n")
+    command = ["install", *_LOCK_ONLY, "--loglevel=error", "--registry", registry]
     record = project.root / "node_modules" / ".package-lock.json"
     with _kept_as_it_is(record), _without_shims_link(project):
         await _npm([*command, "--", *specs], project.root, os.environ, timeout)
