@@ -1,51 +1,27 @@
 """register.cjs in real Node processes, compared with plain node_modules where there is something to compare."""
 
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
 from libreseed.shims.render import render_package
-
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
-
-
-def write(root, files):
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content)
-
-
-def package(folder, version="1.0.0", main=None, **fields):
-    name = folder.rpartition("node_modules/")[2]
-    return {
-        f"{folder}/package.json": json.dumps({"name": name, "version": version, **fields}),
-        f"{folder}/index.js": main or f"module.exports = '{name}@{version}';",
-    }
-
-
-OURS = ".libreseed_modules/node_modules"
+from support.trees import OURS, node_runner, package, write, write_shims
 
 
 @pytest.fixture
 def app(tmp_path):
     """A project with a tree of its own, and the shims in it."""
-    write(tmp_path, {"package.json": "{}", ".libreseed_modules/package.json": '{"private": true}'})
-    for path, data in render_package("1.0.0").items():
-        write(tmp_path, {f"{OURS}/libreseed/{path}": data.decode()})
+    write(tmp_path, {"package.json": "{}"})
+    write_shims(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def node(app):
-    register = app / OURS / "libreseed/register.cjs"
+    run = node_runner(app)
 
-    def node(*arguments, env=None, register=register, cwd=app):
-        command = ["node", *(["--require", str(register)] if register else []), *arguments]
-        env = {key: value for key, value in os.environ.items() if not key.startswith("NODE_")} | (env or {})
-        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+    def node(*arguments, env=None, register=app / OURS / "libreseed/register.cjs"):
+        return run(*(["--require", str(register)] if register else []), *arguments, env=env)
 
     return node
 
@@ -88,8 +64,6 @@ def test_a_package_of_node_modules_finds_ours(app, node):
 
 def test_required_by_the_program_itself(app, node):
     write(app, package(f"{OURS}/a") | {"app.js": "require('libreseed/register'); console.log(require('a'))"})
-    (app / "node_modules").mkdir()
-    (app / "node_modules/libreseed").symlink_to(f"../{OURS}/libreseed")
     done = node("app.js", register=None)
     assert done.stdout == "a@1.0.0\n", done.stderr
 
@@ -116,10 +90,21 @@ def test_children_load_it_too(app, node):
     assert node("-e", "new (require('worker_threads').Worker)('./child.js')").stdout == "a@1.0.0\n"
 
 
+@pytest.mark.parametrize("options", ["{}", "{ env: {} }", "{ env: SHARE_ENV }", "{ execArgv: [] }"])
+def test_threads_of_a_program_that_requires_it_load_it_too(app, node, options):
+    start = f"const {{ Worker, SHARE_ENV }} = require('worker_threads'); new Worker('./child.js', {options})"
+    write(app, package(f"{OURS}/a") | {"child.js": "console.log(require('a'), typeof gc)"})
+    write(app, {"app.js": f"require('libreseed/register'); {start}"})
+    done = node("--expose-gc", "app.js", register=None)
+    if "SHARE_ENV" in options:
+        assert "Cannot find module 'a'" in done.stderr  # it has the options that the process began with
+    else:
+        assert done.stdout == "a@1.0.0 function\n", done.stderr
+
+
 def test_twice_is_once(app, node):
-    write(
-        app, package(f"{OURS}/a") | {"other/libreseed/register.cjs": render_package("2.0.0")["register.cjs"].decode()}
-    )
+    write(app, {f"other/libreseed/{path}": data.decode() for path, data in render_package("2.0.0").items()})
+    write(app, package(f"{OURS}/a"))
     done = node("-r", "./other/libreseed/register.cjs", "-p", "require.resolve.paths('a').length; ")
     alone = node("-p", "require.resolve.paths('a').length")
     assert done.stdout == alone.stdout != ""
@@ -163,6 +148,15 @@ def test_an_error_inside_a_package_stays_its_own(app, node):
     assert message.count("LibreSeed") == 1
 
 
+def test_internal_names_of_packages(app, node):
+    imports = {"#a": "a", "#a/*": "a/lib/*.js", "#way": {"import": "absent", "require": "a/index.js"}}
+    write(app, package(f"{OURS}/a") | {f"{OURS}/a/lib/x.js": "module.exports = 'x';"})
+    write(app, {"package.json": json.dumps({"imports": imports})})
+    write(app, {"app.js": "console.log(require('#a'), require('#a/x'), require('#way'))"})
+    done = node("app.js")
+    assert done.stdout == "a@1.0.0 x a@1.0.0\n", done.stderr
+
+
 def test_builtin_modules_stay_builtin(app, node):
     write(app, package(f"{OURS}/fs") | package(f"{OURS}/punycode"))
     assert (
@@ -173,6 +167,4 @@ def test_builtin_modules_stay_builtin(app, node):
 
 def test_the_package_works_by_its_name_as_a_flag(app, node):
     write(app, package(f"{OURS}/a"))
-    (app / "node_modules").mkdir()
-    (app / "node_modules/libreseed").symlink_to(f"../{OURS}/libreseed")
     assert node("--require", "libreseed/register", "-p", "require('a')", register=None).stdout == "a@1.0.0\n"

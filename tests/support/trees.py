@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,7 +47,3 @@ def node_runner(cwd: Path, node: str = "node") -> Callable[..., "subprocess.Comp
         )
 
     return run
-
-
-def has_node() -> bool:
-    return shutil.which("node") is not None and shutil.which("npm") is not None

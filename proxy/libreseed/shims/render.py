@@ -12,9 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from libreseed.errors import StoreError
 
 NAME = "libreseed"
-FOLDER = "node-shims"
+FOLDERS = ("node-shims", "bundler-plugins")
 
 _SUFFIX = ".j2"
+_MANIFEST = "package.json"
 _PACKED_AT = 499162500
 """The time that `npm pack` gives to every file, so that the same files make the same tarball."""
 
@@ -24,18 +25,18 @@ def render_package(version: str) -> dict[str, bytes]:
 
     Raises StoreError when the installation lacks its templates.
     """
-    folder = _templates(FOLDER)
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([_templates(name) for name in FOLDERS]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         autoescape=False,  # noqa: S701 - it renders JavaScript and JSON, not HTML
     )
-    names = sorted(name for name in environment.list_templates() if name.endswith(_SUFFIX))
+    paths = sorted(name.removesuffix(_SUFFIX) for name in environment.list_templates() if name.endswith(_SUFFIX))
+    packed = [path for path in paths if path != _MANIFEST]  # npm packs the manifest without being told
     return {
-        name.removesuffix(_SUFFIX): environment.get_template(name).render(name=NAME, version=version).encode()
-        for name in names
+        path: environment.get_template(path + _SUFFIX).render(name=NAME, version=version, files=packed).encode()
+        for path in paths
     }
 
 
