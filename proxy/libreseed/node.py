@@ -4,11 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
-
-import uvicorn
 
 from libreseed import __version__
 from libreseed.config import Settings
@@ -17,13 +14,14 @@ from libreseed.delivery.records import RecordReader
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import ConfigError, LibreseedError, NetworkError, SwarmError
+from libreseed.errors import LibreseedError, NetworkError, SwarmError
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
 from libreseed.publishing.releases import Releases
 from libreseed.publishing.signing import RecordSigner
 from libreseed.registry.app import Services, make_app
+from libreseed.registry.server import HttpServer
 from libreseed.store.accounts import AccountStore
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
@@ -48,8 +46,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
-_GRACE = 2
-"""Seconds that running requests have when the node stops."""
 
 
 class Node:
@@ -82,7 +78,7 @@ class Node:
     def url(self) -> str:
         """The URL of the registry."""
         host = "localhost" if self.settings.host in ("127.0.0.1", "::1", *_WILDCARDS) else self.settings.host
-        return f"http://{host}:{self._http_port}"
+        return f"http://{host}:{self._http.port}"
 
     async def _start(self) -> None:
         settings = self.settings
@@ -90,9 +86,8 @@ class Node:
         self._key = await asyncio.to_thread(Keyring(settings.keys_dir).default)
         database = await Database.open(settings.database_file)
         self._cleanup.push_async_callback(database.close)
-        http_socket = _listen(settings.host, settings.port)
-        self._cleanup.callback(http_socket.close)
-        self._http_port: int = http_socket.getsockname()[1]
+        self._http = HttpServer(settings.host, settings.port)
+        self._cleanup.push_async_callback(self._http.stop)
 
         blobs = BlobStore(settings.swarm_dir)
         await blobs.open()
@@ -157,7 +152,8 @@ class Node:
             hosts=settings.allow_hosts,
             node_id=self._node_id,
         )
-        await self._serve(app, http_socket)
+        await self._http.serve(app)
+        self._cleanup.push_async_callback(self._http.stop)
         # These end first, while the server still answers: who waits for a fetch is told so.
         self._cleanup.push_async_callback(self._packuments.close)
         self._cleanup.push_async_callback(tarballs.close)
@@ -203,7 +199,7 @@ class Node:
     def _open_upstream(self) -> Upstream | None:
         if self.settings.upstream == "none":
             return None
-        own = Own(self.settings.host, self._http_port)
+        own = Own(self.settings.host, self._http.port)
         return Upstream(lambda: read_settings(self.settings.upstream, own), node_id=self._node_id)
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
@@ -221,64 +217,6 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, app: Any, http_socket: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=_GRACE,
-            timeout_keep_alive=75,
-            backlog=1024,
-        )
-        server = _Server(config)
-        serving = asyncio.create_task(server.serve([http_socket]))
-
-        async def end() -> None:
-            server.should_exit = True
-            await serving
-
-        self._cleanup.push_async_callback(end)
-        ready = asyncio.ensure_future(server.ready.wait())
-        await asyncio.wait([ready, serving], return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            ready.cancel()
-            serving.result()
-            raise ConfigError("The HTTP server ended at once.")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: whoever runs the node decides when it stops."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=1024)
-        # Inherited by what it accepts; asyncio sets it only on sockets made with an explicit protocol, and without it
-        # a small answer waits 40 ms for the client's delayed acknowledgement of its headers.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listening
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}.",
-            hint="Choose another with --port; 0 takes any.",
-        ) from error
 
 
 async def _on_port(wanted: int, last: int, start: Callable[[int], Awaitable[T]]) -> T:
