@@ -56,10 +56,10 @@ async def test_a_tarball_without_end_is_refused(registry, answers, tmp_path, mon
 
 async def test_a_registry_is_there_when_it_answers_at_all(registry, answers):
     async with RegistryClient(registry.url) as client:
-        await client.check()
+        await client.status()
         answers[:] = [500]
         with pytest.raises(UnavailableError, match="No LibreSeed registry answers"):
-            await client.check()
+            await client.status()
 
 
 def test_a_registry_is_a_url():

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "modules",
     "serve": "serve",
     "shims": "modules",
+    "status": "status",
     "trust": "trust",
 }
 """Command -> module of this package that defines it; imported only when asked for."""

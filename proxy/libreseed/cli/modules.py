@@ -14,14 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from libreseed import __version__
+from libreseed.cli.options import registry_option
 from libreseed.errors import NotFoundError
 from libreseed.modules.install import Summary, install
 from libreseed.modules.project import Project, find_project
 from libreseed.modules.run import find_file, read_scripts, run_bin, run_file, run_script
 from libreseed.modules.tree import link_shims
 from libreseed.shims.render import render_package
-
-DEFAULT_REGISTRY = "http://localhost:4880"
 
 _PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -36,19 +35,11 @@ def _root_option(function: _F) -> _F:
 
 
 def _install_options(function: _F) -> _F:
-    registry = click.option(
-        "--registry",
-        envvar="LIBRESEED_REGISTRY",
-        default=DEFAULT_REGISTRY,
-        show_default=True,
-        show_envvar=True,
-        help="URL of the registry to install from.",
-    )
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-    return registry(as_json(_root_option(function)))
+    return registry_option(as_json(_root_option(function)))
 
 
-@click.command("install")
+@click.command("install", short_help="Install packages into .libreseed_modules.")
 @click.argument("specs", metavar="[PKG[@RANGE]]...", nargs=-1)
 @_install_options
 def install_command(specs: tuple[str, ...], registry: str, as_json: bool, root: Path | None) -> None:
@@ -64,7 +55,7 @@ def add_command(specs: tuple[str, ...], registry: str, as_json: bool, root: Path
     _install(specs, registry, as_json, root)
 
 
-@click.command("run", context_settings=_PASS_ALL)
+@click.command("run", short_help="Run a file or script with Node.", context_settings=_PASS_ALL)
 @click.argument("target", metavar="[FILE|SCRIPT]", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @_root_option
@@ -99,7 +90,7 @@ def exec_command(command: str, arguments: tuple[str, ...], root: Path | None) ->
     run_bin(project, command, arguments)
 
 
-@click.command("shims")
+@click.command("shims", short_help="Write the npm package `libreseed` to a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def shims_command(folder: Path) -> None:
     """Write the npm package `libreseed`, which teaches Node about .libreseed_modules, into DIR."""

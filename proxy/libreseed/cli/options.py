@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from libreseed.config import default_root
+from libreseed.config import DEFAULT_PORT, default_root
 
 root_option = click.option(
     "--root",
@@ -13,4 +13,13 @@ root_option = click.option(
     envvar="LIBRESEED_ROOT",
     show_default="the user's data folder",
     help="Folder of the store, keys and trust file.",
+)
+
+registry_option = click.option(
+    "--registry",
+    envvar="LIBRESEED_REGISTRY",
+    default=f"http://localhost:{DEFAULT_PORT}",
+    show_default=True,
+    show_envvar=True,
+    help="URL of the running registry.",
 )

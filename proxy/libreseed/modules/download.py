@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -46,17 +46,21 @@ class RegistryClient:
     ) -> None:
         await self._session.close()
 
-    async def check(self) -> None:
-        """Ask `/-/libreseed/status`; any registry's 404 is as good. Raises UnavailableError."""
+    async def status(self) -> dict[str, Any] | None:
+        """Return what the node there says of itself, or None from a registry of another kind.
+
+        Raises UnavailableError when none answers.
+        """
         try:
             async with self._session.get(f"{self.url}/-/libreseed/status", timeout=_STATUS_TIMEOUT) as response:
-                answers = response.status < 500
+                if response.status < 500:
+                    status = await response.json(content_type=None) if response.status == 200 else None
+                    return status if isinstance(status, dict) and "publisher" in status else None
+        except ValueError:
+            return None
         except (aiohttp.ClientError, TimeoutError):
-            answers = False
-        if not answers:
-            raise UnavailableError(
-                f"No LibreSeed registry answers at {self.url}.", hint="Start one with: libreseed serve"
-            )
+            pass
+        raise UnavailableError(f"No LibreSeed registry answers at {self.url}.", hint="Start one with: libreseed serve")
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.

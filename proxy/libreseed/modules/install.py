@@ -75,7 +75,7 @@ async def install(
     if not specs:
         project.read_manifest()
     async with RegistryClient(registry) as client:
-        await client.check()
+        await client.status()
         with Tree(project, shims).locked() as tree, restored_on_failure(project):
             progress.stage("Resolving")
             await resolve(project, client.url, specs)

@@ -1,0 +1,44 @@
+"""`libreseed status`: what the running node says of itself."""
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+from libreseed.cli.options import registry_option
+from libreseed.errors import UnavailableError
+from libreseed.modules.download import RegistryClient
+
+
+@click.command("status", short_help="Show the running node.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@registry_option
+def status_command(as_json: bool, registry: str) -> None:
+    """Show the running node: its key and addresses, whom it knows, what it holds and where answers came from."""
+    status = asyncio.run(_ask(registry))
+    if status is None:
+        raise UnavailableError(f"{registry} is a registry, but not LibreSeed.", hint="Name another with --registry.")
+    if as_json:
+        click.echo(json.dumps(status))
+        return
+    served = ", ".join(f"{count} from the {source}" for source, count in status["served"].items() if count)
+    upstream = status["upstream"]
+    where = upstream["url"] or ("not asked yet, or none" if not upstream["requests"] else "unknown")
+    rows = {
+        "Version": status["version"],
+        "Publisher key": status["publisher"],
+        "Overlay": f"{status['overlay']}, {status['peers']['overlay']} other nodes known",
+        "BitTorrent": f"{status['p2p']}, {status['peers']['bittorrent']} peers connected now",
+        "Store": f"{status['store']['tarballs']} tarballs of {status['store']['packages']} packages,"
+        f" {status['store']['bytes'] / 1e6:.1f} MB with their metadata",
+        "Served": served.replace("from the stale", "stale") or "nothing yet",
+        "Upstream": f"{where}, {upstream['requests']} requests",
+    }
+    for title, text in rows.items():
+        click.echo(f"{title + ':':15}{text}")
+
+
+async def _ask(registry: str) -> dict[str, Any] | None:
+    async with RegistryClient(registry) as client:
+        return await client.status()
