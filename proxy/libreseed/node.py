@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from libreseed import __version__
 from libreseed.config import Settings
+from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.sources import SourceCounter
@@ -148,7 +149,15 @@ class Node:
             self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
         )
         app = make_app(
-            Services(self._packuments, tarballs, releases, accounts, self.counter, self.status),
+            Services(
+                self._packuments,
+                tarballs,
+                releases,
+                accounts,
+                Advisories(self._packuments, self._upstream),
+                self.counter,
+                self.status,
+            ),
             hosts=settings.allow_hosts,
             node_id=self._node_id,
         )

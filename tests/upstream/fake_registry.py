@@ -39,6 +39,7 @@ class Request:
     target: str
     headers: Mapping[str, str]
     method: str = "GET"
+    body: bytes = b""
 
 
 Action = Reply | Drop | Hang
@@ -105,7 +106,8 @@ class FakeRegistry:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         method, target = first.split()[:2]
-        self.requests.append(Request(target, headers, method))
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.requests.append(Request(target, headers, method, body))
         self.asked.set()
         path = f"HEAD {target}" if method == "HEAD" else target
         actions = self.script.get(path, [Reply(404, b'{"error":"not found"}')])

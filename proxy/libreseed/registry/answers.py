@@ -1,6 +1,7 @@
 """What goes back to clients: JSON, errors with npm's status codes, and where it came from."""
 
 import math
+import zlib
 from typing import Any
 
 import orjson
@@ -27,6 +28,7 @@ from libreseed.upstream.retries import TransientError
 SOURCE_HEADER = "X-Libreseed-Source"
 _RETRY_AFTER = 5.0, 3600.0
 """Seconds: the shortest and the longest wait that we ask for."""
+_GZIP = zlib.MAX_WBITS | 16
 
 _STATUSES: tuple[tuple[type[LibreseedError], int], ...] = (
     (NotFoundError, 404),
@@ -86,14 +88,22 @@ async def on_crash(_: Request, __: Exception) -> Response:
 
 
 async def read_json(request: Request, limit: int) -> Any:
-    """Return the parsed JSON body of a request. Raises InvalidInputError: too large, or not JSON."""
+    """Return the parsed JSON body of a request, which may be gzipped.
+
+    Raises InvalidInputError: larger than `limit` bytes, unpacked too, or not JSON.
+    """
+    unpacker = zlib.decompressobj(_GZIP) if request.headers.get("content-encoding", "").lower() == "gzip" else None
     body = bytearray()
     try:
         async for chunk in request.stream():
-            body += chunk
+            body += unpacker.decompress(chunk, limit + 1 - len(body)) if unpacker else chunk
             if len(body) > limit:
                 raise InvalidInputError(f"The request's body is larger than {limit / (1 << 20):g} MiB.")
+        if unpacker and not unpacker.eof:
+            raise InvalidInputError("The request's body is not complete gzip.")
         return orjson.loads(body)
+    except zlib.error as error:
+        raise InvalidInputError("The request's body is not gzip.") from error
     except ClientDisconnect as error:
         raise InvalidInputError("The request ended before its body was complete.") from error
     except orjson.JSONDecodeError as error:

@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import IntegrityError, InvalidInputError, LibreseedError, NotFoundError
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import AccountEndpoints
+from libreseed.registry.advisories import AdvisoryEndpoints
 from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal, read_json
 from libreseed.registry.guard import Guard
 from libreseed.registry.packuments import PackumentEndpoints
@@ -36,6 +38,7 @@ class Services:
     tarballs: TarballDelivery
     releases: Releases
     accounts: AccountStore
+    advisories: Advisories
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
 
@@ -44,6 +47,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
     registry = _Registry(services)
     accounts = registry.accounts
+    advisories = AdvisoryEndpoints(services.advisories)
     return Starlette(
         routes=[
             Route("/", registry.status),
@@ -53,6 +57,9 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
             Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
+            Route(f"/{BULK}", advisories.bulk, methods=["POST"]),
+            Route(f"/{AUDITS}", advisories.audit, methods=["POST"]),
+            Route(f"/{QUICK}", advisories.audit, methods=["POST"]),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             Route("/{package:path}", registry.read, methods=["GET", "HEAD"]),
             Route("/{package:path}", registry.publish, methods=["PUT"]),

@@ -1,6 +1,7 @@
 """The upstream registry, as the rest of LibreSeed uses it: packuments and tarballs."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -8,12 +9,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
 
-import orjson
 from yarl import URL
 
 from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.packages.names import check_name, scope_of
 from libreseed.upstream.access import Access, Inquiry
+from libreseed.upstream.bodies import read_object
 from libreseed.upstream.faults import shown
 from libreseed.upstream.flights import SingleFlight
 from libreseed.upstream.limits import Limits
@@ -24,6 +25,8 @@ from libreseed.upstream.via import came_through
 
 T = TypeVar("T")
 SettingsFactory = Callable[[], Awaitable[UpstreamSettings]]
+
+_NOT_OFFERED = frozenset({400, 405, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,45 @@ class Upstream:
         async with self._open_tarball(transport, access.tarball(name, target, registry), target, registry) as stream:
             yield stream
 
+    async def document(
+        self,
+        path: str,
+        *,
+        limit: int,
+        timeout: float,
+        name: str = "",
+        body: bytes | None = None,
+        anonymous: bool = False,
+    ) -> bytes:
+        """Return the JSON object at `path`, such as `-/npm/v1/keys`, which not every registry has.
+
+        `limit`: bytes of the answer. `timeout`: seconds for all of it. `name`: the package, if any, whose scope decides
+        the registry. `body`: JSON to POST, gzipped on the way; without it the request is a GET, tried again as
+        others are. `anonymous`: show no credentials. Raises as `packument` does; NotFoundError also for 400, 405
+        and 501, which registries answer for what they do not have.
+        """
+        registry, transport, _ = await self._registry(name)
+        url = URL(f"{registry}{path}", encoded=True)
+        asker = None if anonymous else registry
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        packed = None if body is None else await asyncio.to_thread(gzip.compress, body, 6)
+        if packed is not None:
+            headers |= {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+        async def attempt() -> bytes:
+            if packed is None:
+                opening = transport.get(url, asker, headers, decompress=True, absent=_NOT_OFFERED)
+            else:
+                opening = transport.post(url, asker, headers, packed, absent=_NOT_OFFERED)
+            with closing(await opening) as answer:
+                return await read_object(answer, limit, shown(url))
+
+        try:
+            async with asyncio.timeout(timeout):
+                return await (self._with_retries(attempt) if packed is None else attempt())
+        except TimeoutError as error:
+            raise UnavailableError(f"The upstream did not deliver {shown(url)} within {timeout:g} s.") from error
+
     async def close(self) -> None:
         """Cancel what is under way and close all connections. May be called more than once."""
         self._closed = True
@@ -232,7 +274,7 @@ class Upstream:
             with closing(await transport.get(url, registry, headers, decompress=True)) as answer:
                 if answer.status == 304:
                     return NotModified(await inquiry.restricted(answer))
-                body = await self._read_document(answer, name)
+                body = await read_object(answer, self._limits.packument_bytes, f"packument of {name}")
                 state = Validators(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
                 return Packument(body, state, await inquiry.restricted(answer))
 
@@ -247,23 +289,6 @@ class Upstream:
     async def _with_retries(self, work: Callable[[], Awaitable[T]]) -> T:
         # The node that asked us tries again itself; three times at each of n nodes would be 3^n times.
         return await (work() if came_through() else with_retries(work, self._limits))
-
-    async def _read_document(self, answer: Answer, name: str) -> bytes:
-        limit = self._limits.packument_bytes
-        chunks: list[bytes] = []
-        size = 0
-        while chunk := await answer.read():
-            size += len(chunk)
-            if size > limit:
-                raise UnavailableError(f"The upstream's packument of {name} is larger than {limit} bytes.")
-            chunks.append(chunk)
-        body = b"".join(chunks).strip()
-        # HTTP itself notices a body that ends early, unless nothing but the closed connection marks its end.
-        framed = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
-        looks_whole = body.startswith(b"{") and body.endswith(b"}")
-        if not looks_whole or not (framed or await asyncio.to_thread(_is_json, body)):
-            raise UnavailableError(f"The upstream's packument of {name} is not a complete JSON object.")
-        return body
 
     @asynccontextmanager
     async def _open_tarball(
@@ -280,11 +305,3 @@ class Upstream:
                 ) from error
             with closing(answer):
                 yield TarballStream(answer, inquiry, self._limits.tarball_bytes)
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return True

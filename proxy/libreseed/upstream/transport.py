@@ -4,8 +4,9 @@ aiohttp, because it was measured at 16 to 25 times the requests of httpx (4 KB a
 """
 
 import asyncio
+import io
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from libreseed import __version__
-from libreseed.errors import ConfigError, InvalidInputError, UnavailableError
+from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
@@ -23,6 +24,8 @@ from libreseed.upstream.via import VIA_HEADER, via
 _READ_SIZE = 256 * 1024
 _ERROR_BODY_SIZE = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS_OF_BODIES = frozenset({307, 308})
+"""The others turn a POST into a GET."""
 
 
 class Answer:
@@ -77,22 +80,45 @@ class Transport:
         """Close all connections."""
         await self._session.close()
 
-    async def get(self, url: URL, registry: URL, headers: Mapping[str, str], *, decompress: bool) -> Answer:
+    async def get(
+        self,
+        url: URL,
+        registry: URL | None,
+        headers: Mapping[str, str],
+        *,
+        decompress: bool,
+        absent: Collection[int] = (),
+    ) -> Answer:
         """Ask for `url` on behalf of `registry` and return its answer of status 200, or 304 to a conditional request.
 
-        Follows redirects, `limits.redirects` at most, never from https to http; credentials do not follow to another
-        origin. Raises NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError
-        (408, 420, 429, 5xx, connection faults), UnavailableError (everything else, certificates that npm names but
-        that cannot be used included), InvalidInputError (`url` is no http or https URL).
+        `registry` None: ask anonymously. `absent`: statuses that mean as much as 404. Follows redirects,
+        `limits.redirects` at most, never from https to http; credentials do not follow to another origin. Raises
+        NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError (408, 420, 429,
+        5xx, connection faults), UnavailableError (everything else, certificates that npm names but that cannot be
+        used included), InvalidInputError (`url` is no http or https URL).
         """
-        return await self._follow("GET", url, registry, headers, decompress=decompress)
+        return await self._follow("GET", url, registry, headers, decompress=decompress, absent=absent)
+
+    async def post(
+        self, url: URL, registry: URL | None, headers: Mapping[str, str], body: bytes, *, absent: Collection[int] = ()
+    ) -> Answer:
+        """Send `body` to `url`. Like `get`, but the body follows no redirect to another origin."""
+        return await self._follow("POST", url, registry, headers, decompress=True, absent=absent, body=body)
 
     async def head(self, url: URL) -> Answer:
         """Ask anonymously for the headers of `url`. Returns and raises as `get` does."""
         return await self._follow("HEAD", url, None, {"Accept": "*/*", "Accept-Encoding": "identity"}, decompress=False)
 
     async def _follow(
-        self, method: str, url: URL, registry: URL | None, headers: Mapping[str, str], *, decompress: bool
+        self,
+        method: str,
+        url: URL,
+        registry: URL | None,
+        headers: Mapping[str, str],
+        *,
+        decompress: bool,
+        absent: Collection[int] = (),
+        body: bytes | None = None,
     ) -> Answer:
         """Send a request, and again where it is redirected to; `registry` None: show nobody who we are."""
         if url.scheme not in ("http", "https") or not url.host:
@@ -106,14 +132,20 @@ class Transport:
                 credentials = self._settings.credentials_for(url, registry)
             identified = identified or credentials is not None or tls.identifies
             with faults_named(url, self._limits):
-                response = await self._send(method, url, headers, credentials, tls, decompress=decompress)
+                response = await self._send(method, url, headers, credentials, tls, decompress=decompress, body=body)
             if response.status == 200 or (response.status == 304 and conditional):
                 return Answer(response, url, self._limits, identified=identified)
             with faults_named(url, self._limits):
                 await _finish(response)
-            if response.status not in _REDIRECTS:
+            if response.status in absent:
+                raise NotFoundError(f"The upstream has no {shown(url)} (HTTP {response.status}).")
+            if response.status not in (_REDIRECTS if body is None else _REDIRECTS_OF_BODIES):
                 raise fault_of_status(response.status, url, response.headers.get("Retry-After", ""))
             url = _redirect_target(url, response.headers.get("Location", ""))
+            if body is not None and url.origin() != origin:
+                raise UnavailableError(
+                    f"{shown(url)} is another server, which is not sent what was meant for the first."
+                )
         raise UnavailableError(f"{shown(url)} is reached after more than {self._limits.redirects} redirects.")
 
     async def _send(
@@ -125,6 +157,7 @@ class Transport:
         tls: Tls,
         *,
         decompress: bool,
+        body: bytes | None,
     ) -> aiohttp.ClientResponse:
         sent = {**headers, VIA_HEADER: via(self._node_id)}
         if credentials is not None and credentials.authorization:
@@ -133,6 +166,7 @@ class Transport:
             method,
             url.with_user(None),
             headers=sent,
+            data=None if body is None else io.BytesIO(body),
             allow_redirects=False,
             auto_decompress=decompress,
             proxy=self._settings.proxies.proxy_for(url) or None,

@@ -1,0 +1,101 @@
+"""Security advisories: asked of the upstream, which is told of no package that is not its own.
+
+Source: npm's `@npmcli/arborist` and `npm-audit-report`. There is nothing to keep here: what is known of a package's
+flaws changes by the day, and an old "nothing found" is worse than none.
+"""
+
+import time
+from typing import Any
+
+import orjson
+
+from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, UnavailableError
+from libreseed.upstream.client import Upstream
+
+BULK = "-/npm/v1/security/advisories/bulk"
+AUDITS = "-/npm/v1/security/audits"
+QUICK = "-/npm/v1/security/audits/quick"
+
+_ANSWER_BYTES = 32 << 20
+
+
+class Advisories:
+    """Passes audits on. Nobody waits longer than `patience` seconds, and after a failure nobody waits at all for
+    `again` seconds: an install waits for its audit."""
+
+    def __init__(
+        self, packuments: PackumentDelivery, upstream: Upstream | None, *, patience: float = 10.0, again: float = 60.0
+    ) -> None:
+        self._packuments = packuments
+        self._upstream = upstream
+        self._patience = patience
+        self._again = again
+        self._failures: dict[str, tuple[float, LibreseedError]] = {}
+
+    async def bulk(self, body: object) -> bytes:
+        """Return the advisories, as JSON, for `{name: [version, …]}`.
+
+        Raises NotFoundError: there is no upstream, or it has no advisories; UnavailableError and what else
+        `Upstream.document` raises; InvalidInputError for another body.
+        """
+        if not isinstance(body, dict):
+            raise InvalidInputError("A bulk audit is an object of versions by package name.")
+        return await self._ask(BULK, {name: body[name] for name in body if await self._is_upstreams(name)})
+
+    async def audit(self, path: str, body: object) -> bytes:
+        """Return the report, as JSON, for a tree as in a lock file of version 1. `path`: AUDITS or QUICK.
+
+        Raises as `bulk`.
+        """
+        if not isinstance(body, dict) or not isinstance(body.get("dependencies"), dict):
+            raise InvalidInputError("An audit is a tree of dependencies.")
+        return await self._ask(path, await self._tree(body))
+
+    async def _is_upstreams(self, name: str) -> bool:
+        return self._packuments.is_upstreams(name) and not await self._packuments.is_private(name)
+
+    async def _tree(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the tree without the packages that are none of the upstream's business, and what is nested in them."""
+        root: dict[str, Any] = {}
+        waiting = [(body, root)]
+        while waiting:
+            node, kept = waiting.pop()
+            kept |= node
+            for key in ("requires", "dependencies"):
+                names = node.get(key)
+                if isinstance(names, dict):
+                    kept[key] = {name: names[name] for name in names if await self._is_upstreams(name)}
+            dependencies = kept.get("dependencies")
+            if isinstance(dependencies, dict):
+                for name, dependency in dependencies.items():
+                    if isinstance(dependency, dict):
+                        dependencies[name] = {}
+                        waiting.append((dependency, dependencies[name]))
+        if isinstance(body.get("name"), str) and not await self._is_upstreams(body["name"]):
+            del root["name"]
+        return root
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> bytes:
+        if self._upstream is None:
+            raise NotFoundError("No security advisories: this server has no upstream registry to ask for them.")
+        until, failure = self._failures.get(path, (0.0, None))
+        if failure is not None and time.monotonic() < until:
+            raise failure.with_traceback(None)
+        try:
+            return await self._upstream.document(
+                path, limit=_ANSWER_BYTES, timeout=self._patience, body=orjson.dumps(body)
+            )
+        except NotFoundError as error:
+            absent = NotFoundError(f"No security advisories: {error.message}", hint=error.hint)
+            self._remember([path], absent)
+            raise absent from error
+        except UnavailableError as error:
+            # Who is refused one kind of audit asks for another at once, and would wait again.
+            failed = UnavailableError(f"No security advisories now: {error.message}", hint=error.hint)
+            self._remember([BULK, AUDITS, QUICK], failed)
+            raise failed from error
+
+    def _remember(self, paths: list[str], error: LibreseedError) -> None:
+        for path in paths:
+            self._failures[path] = time.monotonic() + self._again, error
