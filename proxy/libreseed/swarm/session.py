@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 AlertHandler = Callable[[lt.alert], None]
 
 _LISTEN_SECONDS = 5.0
+_PORT_TRIES = 5
 _ALERTS = (
     lt.alert.category_t.error_notification
     | lt.alert.category_t.status_notification
@@ -58,12 +59,24 @@ class Session:
 
     async def start(self) -> None:
         """Listen on TCP and UDP. Raises SwarmError when the port cannot be had."""
+        for left in reversed(range(_PORT_TRIES)):
+            # libtorrent takes a free port for each network interface; peers must find one and the same on all.
+            port = self._settings.port or _free_port(self._settings.host)
+            try:
+                await self._listen(port)
+                return
+            except SwarmError:
+                await self.stop()
+                if self._settings.port or not left:
+                    raise
+
+    async def _listen(self, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._listening = loop.create_future()
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
-        session = await asyncio.to_thread(_make_session, self._settings)
+        session = await asyncio.to_thread(_make_session, self._settings, port)
         self._lt = session
         loop.add_reader(self._reader, self._read_alerts)
         session.set_alert_fd(self._writer.fileno())
@@ -71,14 +84,9 @@ class Session:
         try:
             await asyncio.wait_for(self._listening, _LISTEN_SECONDS)
         except TimeoutError:
-            await self.stop()
             raise SwarmError(
-                f"BitTorrent cannot listen on {self._settings.host}:{self._settings.port}.",
-                hint="Choose another --p2p-port.",
+                f"BitTorrent cannot listen on {self._settings.host}:{port}.", hint="Choose another --p2p-port."
             ) from None
-        except SwarmError:
-            await self.stop()
-            raise
 
     async def stop(self) -> None:
         """Stop listening, drop all torrents, end libtorrent's threads."""
@@ -197,19 +205,39 @@ class Session:
             )
 
 
-def _make_session(settings: SessionSettings) -> lt.session:
+def _free_port(host: str) -> int:
+    """Return a port that is free on TCP and UDP at this moment. Raises SwarmError for an address that is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        for _ in range(_PORT_TRIES):
+            with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+                tcp.bind((host, 0))
+                port: int = tcp.getsockname()[1]
+                with contextlib.suppress(OSError):
+                    udp.bind((host, port))
+                    return port
+    except OSError as error:
+        raise SwarmError(
+            f"BitTorrent cannot listen on {host}: {error.strerror}.", hint="Choose another --p2p-host."
+        ) from error
+    raise SwarmError(
+        f"BitTorrent finds no port that is free on TCP and UDP on {host}.", hint="Name one with --p2p-port."
+    )
+
+
+def _make_session(settings: SessionSettings, port: int) -> lt.session:
     params = lt.session_params()
-    params.settings = _lt_settings(settings)
+    params.settings = _lt_settings(settings, port)
     return lt.session(params)
 
 
-def _lt_settings(settings: SessionSettings) -> Any:
+def _lt_settings(settings: SessionSettings, port: int) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Without nodes of the user's own, libtorrent takes the ones that it knows.
     own_nodes = {"dht_bootstrap_nodes": ",".join(settings.dht_nodes)} if settings.dht_nodes else {}
     return {
         **own_nodes,
-        "listen_interfaces": f"{host}:{settings.port}",
+        "listen_interfaces": f"{host}:{port}",
         "max_retry_port_bind": 0,
         "listen_system_port_fallback": False,
         "alert_mask": int(_ALERTS),
