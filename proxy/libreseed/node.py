@@ -11,6 +11,7 @@ from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
@@ -27,6 +28,7 @@ from libreseed.store.accounts import AccountStore
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.documents import DocumentStore
 from libreseed.store.keyring import Keyring
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.ports import PortStore
@@ -148,6 +150,7 @@ class Node:
         self._own(
             self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
         )
+        provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)
         app = make_app(
             Services(
                 self._packuments,
@@ -155,6 +158,7 @@ class Node:
                 releases,
                 accounts,
                 Advisories(self._packuments, self._upstream),
+                provenance,
                 self.counter,
                 self.status,
             ),
@@ -165,6 +169,7 @@ class Node:
         self._cleanup.push_async_callback(self._http.stop)
         # These end first, while the server still answers: who waits for a fetch is told so.
         self._cleanup.push_async_callback(self._packuments.close)
+        self._cleanup.push_async_callback(provenance.close)
         self._cleanup.push_async_callback(tarballs.close)
 
     async def status(self) -> dict[str, Any]:

@@ -4,12 +4,12 @@ Source: npm's `@npmcli/arborist` and `npm-audit-report`. There is nothing to kee
 flaws changes by the day, and an old "nothing found" is worse than none.
 """
 
-import time
 from typing import Any
 
 import orjson
 
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.remembered import Remembered
 from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.upstream.client import Upstream
 
@@ -30,8 +30,7 @@ class Advisories:
         self._packuments = packuments
         self._upstream = upstream
         self._patience = patience
-        self._again = again
-        self._failures: dict[str, tuple[float, LibreseedError]] = {}
+        self._failures: Remembered[str, LibreseedError] = Remembered(again)
 
     async def bulk(self, body: object) -> bytes:
         """Return the advisories, as JSON, for `{name: [version, …]}`.
@@ -79,8 +78,8 @@ class Advisories:
     async def _ask(self, path: str, body: dict[str, Any]) -> bytes:
         if self._upstream is None:
             raise NotFoundError("No security advisories: this server has no upstream registry to ask for them.")
-        until, failure = self._failures.get(path, (0.0, None))
-        if failure is not None and time.monotonic() < until:
+        failure = self._failures.get(path)
+        if failure is not None:
             raise failure.with_traceback(None)
         try:
             return await self._upstream.document(
@@ -88,14 +87,11 @@ class Advisories:
             )
         except NotFoundError as error:
             absent = NotFoundError(f"No security advisories: {error.message}", hint=error.hint)
-            self._remember([path], absent)
+            self._failures.put(path, absent)
             raise absent from error
         except UnavailableError as error:
             # Who is refused one kind of audit asks for another at once, and would wait again.
             failed = UnavailableError(f"No security advisories now: {error.message}", hint=error.hint)
-            self._remember([BULK, AUDITS, QUICK], failed)
+            for kind in (BULK, AUDITS, QUICK):
+                self._failures.put(kind, failed)
             raise failed from error
-
-    def _remember(self, paths: list[str], error: LibreseedError) -> None:
-        for path in paths:
-            self._failures[path] = time.monotonic() + self._again, error

@@ -100,6 +100,10 @@ class PackumentDelivery:
         """Return the key that the user pinned `name` to, unless it is published here."""
         return None if self._publications.has(name) else self._trust.rules().publisher_of(name)
 
+    def is_published(self, name: str) -> bool:
+        """Tell whether `name` was published here."""
+        return self._publications.has(name)
+
     def is_upstreams(self, name: str) -> bool:
         """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
         return self._upstream is not None and not self._publications.has(name) and self.publisher_of(name) is None
@@ -135,14 +139,14 @@ class PackumentDelivery:
     async def stored(self, name: str) -> StoredPackument | None:
         """Return the packument of `name` from the store, whatever its age, if it is from a source still trusted."""
         stored = await self._store.find(name)
-        if stored is None:
-            return None
+        return stored if stored is not None and self.trusts(name, stored.origin) else None
+
+    def trusts(self, name: str, origin: str) -> bool:
+        """Tell whether `origin`, a StoredPackument's, may say what `name` is."""
         publisher = self.publisher_of(name)
         if publisher is not None:
-            trusted = {publisher_origin(publisher)}
-        else:
-            trusted = {UPSTREAM, *map(mirror_origin, self._trust.rules().mirrors)}
-        return stored if stored.origin in trusted else None
+            return origin == publisher_origin(publisher)
+        return origin == UPSTREAM or origin in map(mirror_origin, self._trust.rules().mirrors)
 
     def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return the seeders that the record of `name` read last named."""

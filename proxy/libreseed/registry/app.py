@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import IntegrityError, InvalidInputError, LibreseedError, NotFoundError
@@ -23,6 +24,7 @@ from libreseed.registry.answers import json_answer, on_crash, on_error, on_refus
 from libreseed.registry.guard import Guard
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import read_package_path
+from libreseed.registry.provenance import ProvenanceEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.store.accounts import AccountStore
 
@@ -39,6 +41,7 @@ class Services:
     releases: Releases
     accounts: AccountStore
     advisories: Advisories
+    provenance: Provenance
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
 
@@ -48,6 +51,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     registry = _Registry(services)
     accounts = registry.accounts
     advisories = AdvisoryEndpoints(services.advisories)
+    provenance = ProvenanceEndpoints(services.provenance)
     return Starlette(
         routes=[
             Route("/", registry.status),
@@ -60,6 +64,8 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route(f"/{BULK}", advisories.bulk, methods=["POST"]),
             Route(f"/{AUDITS}", advisories.audit, methods=["POST"]),
             Route(f"/{QUICK}", advisories.audit, methods=["POST"]),
+            Route(f"/{KEYS}", provenance.keys),
+            Route(f"/{ATTESTATIONS}{{spec:path}}", provenance.attestations),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             Route("/{package:path}", registry.read, methods=["GET", "HEAD"]),
             Route("/{package:path}", registry.publish, methods=["PUT"]),

@@ -56,6 +56,32 @@ _STEPS = (
         hash BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts (name), created REAL NOT NULL
     );
     """,
+    """
+    -- The upstream's JSON documents other than packuments, by path, such as its signing keys.
+    CREATE TABLE documents (path TEXT PRIMARY KEY, body BLOB NOT NULL, checked REAL NOT NULL) WITHOUT ROWID;
+
+    -- What search finds; `search.rowid` is `listings.id`, `package` the JSON that clients show. Names in `unlisted`
+    -- changed since they were read for it.
+    CREATE TABLE listings (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        origin TEXT, restricted INTEGER NOT NULL, package BLOB NOT NULL
+    );
+    CREATE VIRTUAL TABLE search USING fts5 (name, description, keywords, maintainers, prefix = '2 3');
+    CREATE TABLE unlisted (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TRIGGER packument_saved AFTER INSERT ON packuments
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (new.name); END;
+    CREATE TRIGGER packument_changed AFTER UPDATE OF origin, body, restricted ON packuments
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (new.name); END;
+    CREATE TRIGGER packument_removed AFTER DELETE ON packuments
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (old.name); END;
+    CREATE TRIGGER publication_saved AFTER INSERT ON publications
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (new.name); END;
+    CREATE TRIGGER publication_changed AFTER UPDATE ON publications
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (new.name); END;
+    CREATE TRIGGER publication_removed AFTER DELETE ON publications
+        BEGIN INSERT OR IGNORE INTO unlisted VALUES (old.name); END;
+    INSERT INTO unlisted SELECT name FROM packuments UNION SELECT name FROM publications;
+    """,
 )
 
 

@@ -1,0 +1,104 @@
+"""What proves where a version comes from: the upstream's signing keys and the attestations of versions.
+
+Sources: npm's `pacote` and `npm audit signatures`. They are kept, so that signatures can be checked without the
+upstream; the client does the checking.
+"""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from semver import Version
+
+from libreseed.delivery.errands import Errands
+from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.remembered import Remembered
+from libreseed.delivery.sources import Source
+from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
+from libreseed.packages.names import check_name
+from libreseed.store.documents import DocumentStore, StoredDocument
+from libreseed.upstream.client import Upstream
+from libreseed.upstream.via import came_through
+
+KEYS = "-/npm/v1/keys"
+ATTESTATIONS = "-/npm/v1/attestations/"
+
+_KEYS_FRESH = 3600.0
+_ATTESTATIONS_FRESH = 86_400.0
+_MISSING = 300.0
+_TIMEOUT = 20.0
+_LIMIT = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON object and where it came from."""
+
+    body: bytes
+    source: Source
+
+
+class Provenance:
+    """Keys and attestations, from the store while they are fresh, else from the upstream."""
+
+    def __init__(self, packuments: PackumentDelivery, store: DocumentStore, upstream: Upstream | None) -> None:
+        self._packuments = packuments
+        self._store = store
+        self._upstream = upstream
+        self._fetching: Errands[tuple[str, ...], bytes] = Errands()
+        self._missing: Remembered[str, NotFoundError] = Remembered(_MISSING)
+
+    async def keys(self) -> Document:
+        """Return the upstream's public keys, `{"keys": [{keyid, keytype, scheme, key, expires}]}`.
+
+        Raises NotFoundError: it has none, or there is none; and what else `Upstream.document` raises.
+        """
+        return await self._find(KEYS, "", _KEYS_FRESH)
+
+    async def attestations(self, spec: str) -> Document:
+        """Return `{"attestations": [{predicateType, bundle}]}` of `name@version`.
+
+        Raises as `keys`; InvalidInputError: `spec` is not such a thing.
+        """
+        name, _, version = spec.rpartition("@")
+        check_name(name)
+        if not Version.is_valid(version):
+            raise InvalidInputError(f"{version[:80]!r} is not a version (semver.org).")
+        missing = NotFoundError(f"There are no attestations of {name}@{version}.")
+        if self._packuments.publisher_of(name) is not None or self._packuments.is_published(name):
+            raise missing
+        # One client asks this for each of its packages, so what the packument tells must cost no request.
+        stored = await self._packuments.stored(name)
+        if stored is not None and b'"attestations"' not in stored.body and f'"{version}"'.encode() in stored.body:
+            raise missing
+        path = f"{ATTESTATIONS}{name.replace('/', '%2f')}@{quote(version, safe='')}"
+        return await self._find(path, name, _ATTESTATIONS_FRESH)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._fetching.close()
+
+    async def _find(self, path: str, name: str, fresh: float) -> Document:
+        stored = await self._store.find(path)
+        if stored is not None and (self._upstream is None or time.time() < stored.checked + fresh):
+            return Document(stored.body, "store")
+        upstream, missing = self._upstream, self._missing.get(path)
+        if upstream is None:
+            raise NotFoundError(f"There is no /{path} here, and no upstream registry to ask for it.")
+        if missing is not None:
+            raise missing.with_traceback(None)
+        try:
+            body = await self._fetching.run((path, *came_through()), lambda: self._fetch(upstream, path, name))
+        except NotFoundError as error:
+            self._missing.put(path, error)
+            raise
+        except UnavailableError:
+            if stored is None:
+                raise
+            return Document(stored.body, "stale")
+        return Document(body, "upstream")
+
+    async def _fetch(self, upstream: Upstream, path: str, name: str) -> bytes:
+        body = await upstream.document(path, limit=_LIMIT, timeout=_TIMEOUT, name=name)
+        await self._store.save(path, StoredDocument(body, time.time()))
+        return body

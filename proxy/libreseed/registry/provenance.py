@@ -1,0 +1,29 @@
+"""GET of signing keys and attestations, for `npm audit signatures` and what pnpm asks of every package."""
+
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.delivery.provenance import ATTESTATIONS, Document, Provenance
+from libreseed.registry.answers import SOURCE_HEADER
+
+
+class ProvenanceEndpoints:
+    """What proves where a version comes from."""
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+
+    async def keys(self, _: Request) -> Response:
+        """GET /-/npm/v1/keys."""
+        return _answer(await self._provenance.keys())
+
+    async def attestations(self, request: Request) -> Response:
+        """GET /-/npm/v1/attestations/NAME@VERSION; a scoped name may be spelt with %2f."""
+        raw = request.scope["raw_path"].decode("latin-1")
+        return _answer(await self._provenance.attestations(unquote(raw.partition(ATTESTATIONS)[2])))
+
+
+def _answer(document: Document) -> Response:
+    return Response(document.body, 200, {SOURCE_HEADER: document.source}, "application/json")
