@@ -42,7 +42,7 @@ def test_everything_else_is_refused(spec):
             InvalidInputError,
             "No matching",
         ),
-        ("npm ERR! code ECONNREFUSED\nnpm ERR! errno ECONNREFUSED", UnavailableError, "errno"),
+        ("npm ERR! code ECONNREFUSED\nnpm ERR! errno ECONNREFUSED", UnavailableError, "ECONNREFUSED"),
         ("npm error code E503\nnpm error 503 Service Unavailable", UnavailableError, "Service Unavailable"),
         ("a crash", InvalidInputError, "a crash"),
     ],

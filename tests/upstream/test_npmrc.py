@@ -20,7 +20,6 @@ OWN = Own("127.0.0.1", 4880)
 PEM = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"
 
 
-
 @dataclass(frozen=True)
 class Machine:
     """A home, a project in it, and what npm reads there."""
@@ -210,7 +209,7 @@ async def test_a_url_that_is_ourselves(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo 'npm error broken' >&2; exit 1", "npm error broken"),
+        ("echo 'npm error broken' >&2; exit 1", "configuration: broken"),
         ("echo hello", "not JSON"),
         ("echo '[]'", "not JSON"),
         ("echo '{}'", "not the URL of a registry"),
@@ -227,7 +226,7 @@ async def test_an_npm_that_fails(machine: Machine, script: str, message: str) ->
 
 
 async def test_no_npm(machine: Machine) -> None:
-    with pytest.raises(ConfigError, match=r"was not found.*--upstream"):
+    with pytest.raises(ConfigError, match=r"not on the PATH.*--upstream"):
         await machine.read(variables={"PATH": str(machine.home)})
     settings = await machine.read("http://named.example/", {"PATH": str(machine.home), "http_proxy": "http://proxy/"})
     assert settings.registry == "http://named.example/"

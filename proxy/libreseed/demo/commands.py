@@ -1,33 +1,17 @@
 """npm and Node as a user runs them, apart from the user's own configuration, cache and projects."""
 
-import asyncio
-import contextlib
 import os
-import shutil
-import signal
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from libreseed.errors import UnavailableError
+from libreseed.npm import complaints, find_command, run_npm
+from libreseed.processes import Finished, run
 
 TIMEOUT = 120.0
 """Seconds that one command has."""
 
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "proxy"})
-_NOISE = ("npm error A complete log", "npm error code", "npm error errno")
-
-
-def find_command(name: str) -> str:
-    """Return the path of `node` or `npm`. Raises UnavailableError."""
-    path = shutil.which(name)
-    if path is None:
-        raise UnavailableError(
-            f"{name} is not on the PATH, and the demo installs with npm.",
-            hint="Install Node.js 18 or later, which brings npm, then run the demo again.",
-        )
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +29,7 @@ class Npm:
 
     async def run(self, folder: Path, *arguments: str) -> str:
         """Run npm in a project and return what it printed. Raises UnavailableError: it failed, and why."""
-        return await run_command([find_command("npm"), *arguments], folder, self._environment())
+        return _output(await run_npm(arguments, folder, self._environment(), timeout=TIMEOUT))
 
     def _environment(self) -> dict[str, str]:
         # What the user configured for another registry, such as a minimum age or a proxy, is not meant for this one.
@@ -68,43 +52,13 @@ class Npm:
         }
 
 
-async def run_command(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT
-) -> str:
-    """Run a command and return what it printed. Raises UnavailableError: not started, failed or out of time."""
-    shown = " ".join([Path(command[0]).stem, *command[1:]])
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise UnavailableError(f"{shown} could not be started: {error.strerror or error}.") from error
-    try:
-        async with asyncio.timeout(timeout):
-            output, complaint = await process.communicate()
-    except TimeoutError as error:
-        raise UnavailableError(f"{shown} was not done within {timeout:.0f} s.") from error
-    finally:
-        await _end(process)
-    if process.returncode:
-        lines = [line for line in complaint.decode(errors="replace").splitlines() if not line.startswith(_NOISE)]
-        reason = " ".join(line.removeprefix("npm error").strip() for line in lines[:3])
-        raise UnavailableError(f"{shown} failed: {reason or f'exit code {process.returncode}'}")
-    return output.decode(errors="replace")
+async def run_node(folder: Path, program: str) -> str:
+    """Run a program in a folder with Node and return what it printed. Raises UnavailableError, as `Npm.run`."""
+    return _output(await run([find_command("node"), program], folder, timeout=TIMEOUT))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+def _output(done: Finished) -> str:
+    if done.code:
+        reason = " ".join(complaints(done.errors)[:3])
+        raise UnavailableError(f"{done.title} failed: {reason or f'exit code {done.code}'}")
+    return done.output

@@ -12,12 +12,13 @@ import orjson
 from rich.filesize import decimal
 
 from libreseed.demo import nodes
-from libreseed.demo.commands import Npm, find_command, run_command
+from libreseed.demo.commands import Npm, run_node
 from libreseed.demo.examples import copy_example
 from libreseed.demo.nodes import Trio
 from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
 from libreseed.modules.lockfile import LockedPackage, read_lockfile
+from libreseed.npm import find_command
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
 from libreseed.packages.names import key_text
 from libreseed.trust.keys import format_key, parse_key
@@ -210,7 +211,7 @@ class _Story:
     async def run(self) -> None:
         program = "greet.js" if self.outcome.problem else "server.js"
         self._display.step(f"Newcomer: node {program}")
-        self.outcome.output = (await run_command([find_command("node"), program], self._project)).strip()
+        self.outcome.output = (await run_node(self._project, program)).strip()
         for line in self.outcome.output.splitlines():
             self._display.note(line)
 

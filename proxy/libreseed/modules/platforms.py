@@ -4,7 +4,6 @@ An optional package for another system is left out, with those that cannot do wi
 only it needs. Source: npm's `npm-install-checks` and `@npmcli/arborist` (optional sets).
 """
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +14,8 @@ import nodesemver
 
 from libreseed.errors import InvalidInputError, UnavailableError
 from libreseed.modules.lockfile import LockedPackage, Lockfile
+from libreseed.npm import find_command
+from libreseed.processes import run
 
 PROBE_TIMEOUT = 20.0
 
@@ -43,22 +44,13 @@ async def detect_platform(*, timeout: float = PROBE_TIMEOUT) -> Platform:
 
     Raises UnavailableError: no Node, or no answer within `timeout` seconds.
     """
+    done = await run([find_command("node"), "-p", _PROBE], timeout=timeout)
     try:
-        process = await asyncio.create_subprocess_exec("node", "-p", _PROBE, stdout=asyncio.subprocess.PIPE)
-    except OSError:
-        raise UnavailableError("Node.js is not on the PATH.", hint="Install Node.js 18 or later.") from None
-    try:
-        async with asyncio.timeout(timeout):
-            output, _ = await process.communicate()
-        return Platform(**json.loads(output))
-    except (TimeoutError, ValueError, TypeError):
+        return Platform(**json.loads(done.output))
+    except (ValueError, TypeError):
         raise UnavailableError(
             "Node.js did not start properly.", hint="See what `node -p process.arch` says."
         ) from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def unsuitable(lockfile: Lockfile, platform: Platform) -> set[str]:

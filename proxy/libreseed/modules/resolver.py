@@ -3,9 +3,7 @@
 import asyncio
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,17 +11,15 @@ import orjson
 
 from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.modules.project import Project
+from libreseed.npm import complaints, default_registry, run_npm
 from libreseed.packages.names import check_name
 
 TIMEOUT = 900.0
+_CONFIG_TIMEOUT = 60.0
 
 _LOCK_ONLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 _RANGE = re.compile(r"[^:/\\\x00-\x1f]{0,256}")
 _CODE = re.compile(r"^npm (?:error|ERR!) code (\S+)$", re.MULTILINE)
-_PREFIX = re.compile(r"^npm (?:error|ERR!) ?(?:code \S+$|(?:\d{3}|notarget|E[A-Z0-9]{3,})(?: +|$))?")
-_NOISE = re.compile(
-    r"A complete log|If you are behind a proxy|For a full report|Note that you can also|tarball, folder, http"
-)
 _NETWORK_CODES = frozenset(
     {"ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "ERR_SOCKET_TIMEOUT", "FETCH_ERROR"}
 )
@@ -107,47 +103,18 @@ async def resolve(project: Project, registry: str, specs: Sequence[str], *, time
     command = ["install", *_LOCK_ONLY, "--loglevel=error", "--registry", registry]
     record = project.root / "node_modules" / ".package-lock.json"
     with _kept_as_it_is(record), _without_shims_link(project):
-        await _npm([*command, "--", *specs], project.root, os.environ, timeout)
+        done = await run_npm([*command, "--", *specs], project.root, timeout=timeout)
+    if done.code:
+        raise explain(done.errors)
     await _make_portable(project.lockfile, registry)
-
-
-async def _npm(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float) -> str:
-    """Run npm and return what it printed. Raises as `resolve` does."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise UnavailableError("npm is not on the PATH.", hint="Install Node.js, which brings npm.")
-    process = await asyncio.create_subprocess_exec(
-        npm,
-        *arguments,
-        cwd=cwd,
-        env=env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        raise UnavailableError(f"npm did not finish within {timeout:.0f} s.", hint="Try again.") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise explain(errors.decode(errors="replace"))
-    return output.decode(errors="replace")
 
 
 def explain(errors: str) -> LibreseedError:
     """Turn what npm wrote to stderr into one error of ours."""
     match = _CODE.search(errors)
     code = match[1] if match else ""
-    told = (line for line in errors.splitlines() if line.startswith(("npm error", "npm ERR!")))
-    lines = [line for line in (_PREFIX.sub("", line).strip() for line in told) if line and not _NOISE.match(line)]
-    message = "npm could not resolve the dependencies: " + (
-        "\n".join(lines[:20]) or errors.strip()[-500:] or "no reason"
-    )
+    reason = "\n".join(complaints(errors)[:20]) or code or "no reason"
+    message = f"npm could not resolve the dependencies: {reason}"
     if code in _NETWORK_CODES or code.startswith("E5"):
         return UnavailableError(message, hint="Is the registry running? See: libreseed status")
     if code in ("E404", "ENOVERSIONS"):
@@ -165,19 +132,10 @@ async def _make_portable(lockfile: Path, registry: str) -> None:
     text = await asyncio.to_thread(lockfile.read_bytes)
     if b'"resolved": "' + ours not in text:
         return
-    default = (await _default_registry()).rstrip("/").encode() + b"/"
+    default = (await default_registry(os.environ, timeout=_CONFIG_TIMEOUT)).rstrip("/").encode() + b"/"
     text = text.replace(b'"resolved": "' + ours, b'"resolved": "' + default)
     orjson.loads(text)
     await asyncio.to_thread(write_whole, lockfile, text)
-
-
-async def _default_registry() -> str:
-    """Return the registry that npm has built in, without any configuration."""
-    env = {key: value for key, value in os.environ.items() if not key.lower().startswith("npm_config_")}
-    with tempfile.TemporaryDirectory() as empty:
-        unconfigured = ["--userconfig", f"{empty}/user", "--globalconfig", f"{empty}/global"]
-        arguments = ["config", "get", "registry", *unconfigured]
-        return (await _npm(arguments, Path(empty), env, timeout=60)).strip()
 
 
 def write_whole(path: Path, data: bytes) -> None:

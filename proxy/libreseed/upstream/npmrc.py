@@ -11,21 +11,25 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from yarl import URL
 
-from libreseed.errors import ConfigError
+from libreseed.errors import ConfigError, UnavailableError
+from libreseed.npm import default_registry, list_config
 from libreseed.upstream.ini import expand, parse_ini
-from libreseed.upstream.npm import WAY_OUT, list_config, list_default_config
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
 
 NPM_TIMEOUT = 20.0
 
+_WAY_OUT = "Install Node.js with npm, or name the upstream with --upstream URL, or do without with --upstream none."
 _CREDENTIAL_FIELDS = ("_authToken", "_auth", "username", "_password", "certfile", "keyfile")
 _PREFIX = "npm_config_"
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +69,13 @@ async def read_settings(
         config = await _effective_config(environment, directory, timeout)
         registry = _registry_url(config.get("registry"))
         if own.is_at(registry):
-            default = await list_default_config(environment, timeout=timeout)
-            registry = _registry_url(default.get("registry"))
+            registry = _registry_url(await _told(default_registry(environment, timeout=timeout)))
             if own.is_at(registry):
-                raise ConfigError("The registry that npm falls back to is this server itself.", hint=WAY_OUT)
+                raise ConfigError("The registry that npm falls back to is this server itself.", hint=_WAY_OUT)
     else:
         registry = _registry_url(choice)
         if own.is_at(registry):
-            raise ConfigError(f"The upstream {choice} is this server itself.", hint=WAY_OUT)
+            raise ConfigError(f"The upstream {choice} is this server itself.", hint=_WAY_OUT)
         try:
             config = await _effective_config(environment, directory, timeout)
         except ConfigError as error:
@@ -82,8 +85,16 @@ async def read_settings(
 
 
 async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
-    public = await list_config(environment, directory, timeout=timeout)
+    public = await _told(list_config(environment, directory, timeout=timeout))
     return await asyncio.to_thread(_with_secrets, public, environment, directory)
+
+
+async def _told(answer: Awaitable[T]) -> T:
+    """Return npm's answer. Raises ConfigError without one: here the user can do without npm."""
+    try:
+        return await answer
+    except UnavailableError as error:
+        raise ConfigError(error.message, hint=_WAY_OUT) from error
 
 
 def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], directory: Path) -> dict[str, object]:
