@@ -39,6 +39,7 @@ class Npm:
             if not key.lower().startswith("npm_") and key.lower() not in _PROXIES
         }
         return kept | {
+            "NODE_DISABLE_COMPILE_CACHE": "1",  # npm on Node 24 leaves one in the folder for temporary files
             "npm_config_registry": self.registry,
             "npm_config_userconfig": str(self.home / "npmrc"),
             "npm_config_globalconfig": str(self.home / "global"),
