@@ -1,0 +1,110 @@
+"""`npm audit` and `npm audit signatures` through a node; the upstream is scripted."""
+
+import asyncio
+import base64
+import hashlib
+import subprocess
+from pathlib import Path
+
+import orjson
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from support.clients import Npm, run, write_project
+from support.nodes import NodeProcess, Nodes
+from support.running import offer
+from upstream.fake_registry import FakeRegistry, Reply
+
+NAME = "@signed/pkg"
+PATH = "/@signed%2fpkg"
+BULK = "/-/npm/v1/security/advisories/bulk"
+
+NO_TUF = """
+const Module = require('node:module')
+const load = Module._load
+const client = { getTarget: async () => { throw Object.assign(new Error('none'), { code: 'TUF_FIND_TARGET_ERROR' }) } }
+Module._load = function (name) {
+  return name === '@sigstore/tuf' ? { initTUF: async () => client } : load.apply(this, arguments)
+}
+"""
+"""npm asks Sigstore's own repository for a registry's keys first, then the registry. Answers as that repository does
+for a registry that it does not know, so that the test needs no internet."""
+
+
+def sign(upstream: FakeRegistry, *, forged: bool = False) -> None:
+    """Let the upstream have keys, and a package that is signed with them, as npm's own registry does."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    keyid = "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
+    scheme = {"keytype": "ecdsa-sha2-nistp256", "scheme": "ecdsa-sha2-nistp256", "expires": None}
+    keys = [{"keyid": keyid, "key": base64.b64encode(public).decode(), **scheme}]
+    upstream.on("/-/npm/v1/keys", Reply(body=orjson.dumps({"keys": keys})))
+    offer(upstream, NAME, "1.0.0")
+    [packument] = upstream.script[PATH]
+    assert isinstance(packument, Reply)
+    content = orjson.loads(packument.body)
+    dist = content["versions"]["1.0.0"]["dist"]
+    text = f"{NAME}@1.0.0:{'forged' if forged else dist['integrity']}"
+    signature = key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+    dist["signatures"] = [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}]
+    upstream.on(PATH, Reply(body=orjson.dumps(content)))
+
+
+async def audit_signatures(node: NodeProcess, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Install the package and check its signature, as on a machine of its own."""
+    npm = Npm(folder / "npm", node)
+    app = write_project(folder / "app", {"name": "app", "version": "1.0.0", "dependencies": {NAME: "1.0.0"}})
+    await asyncio.to_thread(npm.run, app, "install")
+    (folder / "no-tuf.cjs").write_text(NO_TUF)
+    environment = {**npm.environment, "NODE_OPTIONS": f"--require {folder / 'no-tuf.cjs'}"}
+    return await asyncio.to_thread(run, ["npm", "audit", "signatures"], app, environment, check=False)
+
+
+async def test_signatures_are_checked_with_the_upstreams_keys(nodes: Nodes, tmp_path: Path) -> None:
+    async with FakeRegistry() as upstream:
+        sign(upstream)
+        node = nodes.start("node", "--upstream", upstream.url)
+        online = await audit_signatures(node, tmp_path / "online")
+    offline = await audit_signatures(node, tmp_path / "offline")
+    for done in (online, offline):
+        assert "1 package has a verified registry signature" in done.stdout, done.stderr
+
+
+async def test_a_forged_signature_is_found_out(nodes: Nodes, tmp_path: Path) -> None:
+    async with FakeRegistry() as upstream:
+        sign(upstream, forged=True)
+        done = await audit_signatures(nodes.start("node", "--upstream", upstream.url), tmp_path)
+    assert done.returncode == 1
+    assert "1 package has an invalid registry signature" in done.stdout
+
+
+async def test_advisories_are_the_upstreams(nodes: Nodes, tmp_path: Path) -> None:
+    flaw = {
+        "id": 1,
+        "url": "https://advisories.test/1",
+        "title": "Leaks",
+        "severity": "high",
+        "vulnerable_versions": "*",
+    }
+    async with FakeRegistry() as upstream:
+        offer(upstream, NAME, "1.0.0")
+        upstream.on(BULK, Reply(body=orjson.dumps({NAME: [flaw]})))
+        npm = Npm(tmp_path / "npm", nodes.start("node", "--upstream", upstream.url))
+        app = write_project(tmp_path / "app", {"name": "app", "version": "1.0.0", "dependencies": {NAME: "1.0.0"}})
+        installed = await asyncio.to_thread(npm.run, app, "install", "--audit")
+        audited = await asyncio.to_thread(npm.run, app, "audit", check=False)
+    assert "1 high severity vulnerability" in installed.stdout
+    assert (audited.returncode, "Leaks" in audited.stdout) == (1, True)
+
+
+async def test_without_advisories_installs_go_on_and_an_audit_says_so(nodes: Nodes, tmp_path: Path) -> None:
+    async with FakeRegistry() as upstream:
+        offer(upstream, NAME, "1.0.0")
+        node = nodes.start("node", "--upstream", upstream.url)
+        npm = Npm(tmp_path / "npm", node)
+        app = write_project(tmp_path / "app", {"name": "app", "version": "1.0.0", "dependencies": {NAME: "1.0.0"}})
+        installed = await asyncio.to_thread(npm.run, app, "install", "--audit")
+        audited = await asyncio.to_thread(npm.run, app, "audit", check=False)
+    assert "vulnerabilities" not in installed.stdout, "what nobody looked for was not found to be absent"
+    assert audited.returncode != 0
+    assert "No security advisories" in audited.stderr
