@@ -102,12 +102,18 @@ def tool(spec: str) -> Path:
     It comes from the registry that npm is configured with.
     """
     name, _, version = spec.rpartition("@")
-    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "libreseed-tests" / f"{name}-{version}"
-    command = folder / "node_modules" / ".bin" / name
+    return tools(f"{name}-{version}", spec) / "node_modules" / ".bin" / name
+
+
+def tools(label: str, *specs: str) -> Path:
+    """Return a folder with npm packages in its node_modules, installed once a machine below the user's cache."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "libreseed-tests" / label
+    done = folder / "done.json"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not command.exists():
+        if not done.exists() or json.loads(done.read_text()) != list(specs):
             (folder / "package.json").write_text("{}")
-            run(["npm", "install", "--no-audit", "--no-fund", spec], folder)
-    return command
+            run(["npm", "install", "--no-audit", "--no-fund", *specs], folder)
+            done.write_text(json.dumps(specs))
+    return folder
