@@ -2,16 +2,13 @@
 
 import asyncio
 import logging
-import os
-import random
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, StoreError, TrustError
+from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, TrustError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.announcer import Announcer
 from libreseed.network.bootstrap import Bootstrap
@@ -19,15 +16,17 @@ from libreseed.network.claims import Claim, ClaimBook, ClaimLimits, HeldBlob, re
 from libreseed.network.distribution import Distribution
 from libreseed.network.lookup import Lookup
 from libreseed.network.messages import Header, Want
-from libreseed.network.neighbours import FRESH, Neighbours
+from libreseed.network.neighbours import Neighbours
+from libreseed.network.persistence import Persistence
 from libreseed.network.recordbook import RecordBook, RecordLimits, Validator, target_of, validate_package
 from libreseed.network.roundtrips import RoundTrips
-from libreseed.network.routing import ID_LENGTH, Peer, Table
+from libreseed.network.routing import Peer, Table
 from libreseed.network.service import Service
 from libreseed.network.shelf import RecordShelf
 from libreseed.network.sockets import bind_udp
 from libreseed.network.tally import Tally
 from libreseed.network.tasks import Tasks
+from libreseed.network.upkeep import keep_fresh
 from libreseed.network.wire import Handler, Wire
 from libreseed.network.writer import ShelfWriter
 from libreseed.packages.integrity import content_key
@@ -36,12 +35,8 @@ from libreseed.trust.items import SignedItem
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 MAX_CLAIMS = 256
 """Claims that one search for holders yields."""
-_REFRESH = 600.0
-_CHECKED_AT_ONCE = 16
 _FLUSH = 5.0
 _OURSELVES = ("127.0.0.1", 0)
 
@@ -83,6 +78,7 @@ class Overlay:
         self.p2p_port = settings.p2p_port
         self._settings = settings
         self._shelf = shelf
+        self._persistence = Persistence(shelf)
         self._validator = validator
         self._blobs: dict[bytes, HeldBlob] = {}
         self._running: _Parts | None = None
@@ -90,18 +86,18 @@ class Overlay:
     async def start(self) -> None:
         """Open the socket and take up the records of the last session. Raises NetworkError when the address is
         taken or not ours."""
-        node_id = await self._node_id()
-        last_session = await self._read(self._shelf.load_contacts(), ())
+        node_id = await self._persistence.node_id()
+        last_peers = await self._persistence.last_peers()
         sock = await bind_udp(self._settings.host, self._settings.port)
-        self._running = await self._assemble(sock, node_id, [(ip, port) for ip, port, _ in last_session])
-        await self._load_records(self._running.records)
+        self._running = await self._assemble(sock, node_id, last_peers)
+        await self._persistence.load_records(self._running.records)
         parts = self._running
         for work in (
             parts.writer.run(),
             parts.bootstrap.keep_joined(),
             parts.distribution.keep_announced(),
             parts.announcer.keep_announced(),
-            self._keep_fresh(parts),
+            keep_fresh(parts.neighbours, parts.bootstrap, self._persistence),
         ):
             parts.tasks.start(work)
         log.info("The overlay listens on %s:%d.", *self.address)
@@ -115,7 +111,7 @@ class Overlay:
         await parts.writer.flush(_FLUSH)
         await parts.tasks.stop()
         parts.wire.close()
-        await self._save_contacts(contacts)
+        await self._persistence.save_contacts(contacts)
 
     @property
     def address(self) -> Address:
@@ -213,7 +209,7 @@ class Overlay:
     def _lookup(self, parts: _Parts, target: bytes, want: Want) -> Lookup:
         return Lookup(parts.neighbours, target, want, size=self._settings.k, alpha=self._settings.alpha)
 
-    async def _assemble(self, sock: socket.socket, node_id: bytes, last_session: Sequence[Address]) -> _Parts:
+    async def _assemble(self, sock: socket.socket, node_id: bytes, last_peers: Sequence[Address]) -> _Parts:
         settings = self._settings
         handlers: dict[str, Handler] = {}
         loop = asyncio.get_running_loop()
@@ -236,7 +232,7 @@ class Overlay:
         return _Parts(
             wire,
             neighbours,
-            Bootstrap(neighbours, last_session, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
+            Bootstrap(neighbours, last_peers, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
             records,
             claims,
             Distribution(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
@@ -259,58 +255,6 @@ class Overlay:
             records.accept(key_text, item, time.time(), _OURSELVES[0])
         except (TrustError, ForbiddenError) as error:
             log.debug("Our copy of %s stays: %s", key_text, error)
-
-    async def _keep_fresh(self, parts: _Parts) -> None:
-        refreshed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(FRESH * random.uniform(0.9, 1.1))  # noqa: S311
-            now = time.monotonic()
-            stale = sorted(
-                (peer for peer in parts.neighbours.table if now - peer.heard_at > FRESH), key=lambda peer: peer.heard_at
-            )
-            for peer in stale[:_CHECKED_AT_ONCE]:
-                parts.neighbours.check(peer)
-            if now - refreshed_at > _REFRESH and len(parts.neighbours.table):
-                refreshed_at = now
-                await parts.bootstrap.walk()
-                await parts.bootstrap.walk(os.urandom(ID_LENGTH))
-                parts.bootstrap.remember(peer.address for peer in parts.neighbours.table)
-                await self._save_contacts([peer.contact for peer in parts.neighbours.table])
-
-    async def _node_id(self) -> bytes:
-        node_id = await self._read(self._shelf.load_node_id(), None)
-        if node_id is None or len(node_id) != ID_LENGTH:
-            node_id = os.urandom(ID_LENGTH)
-            try:
-                await self._shelf.save_node_id(node_id)
-            except StoreError as error:
-                log.warning("The overlay could not write to its store: %s", error)
-        return node_id
-
-    async def _load_records(self, book: RecordBook) -> None:
-        for number, (key_text, encoded) in enumerate(await self._read(self._shelf.load_records(), ())):
-            if number % 200 == 199:
-                await asyncio.sleep(0)
-            try:
-                book.load(key_text, SignedItem.decode(encoded))
-            except TrustError as error:
-                log.warning("A stored record of %s is damaged and was left out: %s", key_text, error)
-
-    async def _save_contacts(self, contacts: Iterable[Contact]) -> None:
-        saved = [(contact.ip, contact.port, contact.p2p_port) for contact in contacts]
-        if not saved:
-            return  # whoever was known last time is still the best guess
-        try:
-            await self._shelf.save_contacts(saved)
-        except StoreError as error:
-            log.warning("The overlay could not write to its store: %s", error)
-
-    async def _read(self, reading: Awaitable[T], default: T) -> T:
-        try:
-            return await reading
-        except StoreError as error:
-            log.warning("The overlay could not read its store: %s", error)
-            return default
 
 
 def _claims(values: Iterable[bytes], digest: bytes, told_by: Address) -> Iterable[Claim]:

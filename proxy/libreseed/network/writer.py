@@ -35,9 +35,7 @@ class ShelfWriter:
         while True:
             write = await self._queue.get()
             try:
-                await write()
-            except StoreError as error:
-                log.warning("The overlay could not write to its store: %s", error)
+                await attempt(write())
             finally:
                 self._queue.task_done()
 
@@ -54,3 +52,11 @@ class ShelfWriter:
             self._queue.put_nowait(write)
         except asyncio.QueueFull:
             log.warning("A change of a record was not written: the overlay's store is too slow.")
+
+
+async def attempt(writing: Awaitable[None]) -> None:
+    """Wait for a change of the shelf; a failure is only logged."""
+    try:
+        await writing
+    except StoreError as error:
+        log.warning("The overlay could not write to its store: %s", error)
