@@ -18,5 +18,5 @@ def test_the_programs_are_there(tmp_path, program):
 
 
 def test_an_example_that_is_missing_is_told(tmp_path):
-    with pytest.raises(StoreError, match="'nothing' is missing"):
+    with pytest.raises(StoreError, match="'examples/demo/nothing' are missing"):
         copy_example("nothing", tmp_path / "x")

@@ -4,12 +4,10 @@ import gzip
 import io
 import tarfile
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from libreseed.errors import StoreError
+from libreseed.resources import resource_folder
 
 NAME = "libreseed"
 FOLDERS = ("node-shims", "bundler-plugins")
@@ -26,7 +24,7 @@ def render_package(version: str) -> dict[str, bytes]:
     Raises StoreError when the installation lacks its templates.
     """
     environment = Environment(
-        loader=FileSystemLoader([_templates(name) for name in FOLDERS]),
+        loader=FileSystemLoader([resource_folder(f"shims/templates/{name}", name) for name in FOLDERS]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -51,12 +49,3 @@ def pack_tarball(files: Mapping[str, bytes]) -> bytes:
             info.mtime = _PACKED_AT
             tar.addfile(info, io.BytesIO(files[path]))
     return gzip.compress(archive.getvalue(), compresslevel=9, mtime=0)
-
-
-def _templates(name: str) -> Path:
-    """Return a template folder: packed into the wheel, or at the top of the source checkout."""
-    package = Path(str(resources.files("libreseed")))
-    for folder in (package / "shims" / "templates" / name, package.parents[1] / name):
-        if folder.is_dir():
-            return folder
-    raise StoreError(f"The templates {name!r} are missing from this installation.", hint="Install libreseed again.")

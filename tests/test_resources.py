@@ -1,0 +1,26 @@
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from libreseed.errors import StoreError
+from libreseed.resources import resource_folder
+
+
+def test_this_installation_has_its_templates() -> None:
+    assert (resource_folder("shims/templates/node-shims", "node-shims") / "package.json.j2").is_file()
+
+
+def test_what_is_packed_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "proxy" / "libreseed"
+    monkeypatch.setattr(resources, "files", lambda name: tmp_path / "proxy" / name)
+    packed, source = package / "demo" / "examples", tmp_path / "examples" / "demo"
+    source.mkdir(parents=True)
+    assert resource_folder("demo/examples", "examples/demo") == source
+    packed.mkdir(parents=True)
+    assert resource_folder("demo/examples", "examples/demo") == packed
+
+
+def test_what_is_missing_is_told() -> None:
+    with pytest.raises(StoreError, match=r"'source/nothing' are missing.*Install libreseed again"):
+        resource_folder("packed/nothing", "source/nothing")
