@@ -13,6 +13,7 @@ from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
+from libreseed.delivery.search import Search
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
@@ -30,6 +31,7 @@ from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
 from libreseed.store.documents import DocumentStore
 from libreseed.store.keyring import Keyring
+from libreseed.store.listings import ListingStore
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.ports import PortStore
 from libreseed.store.publications import PublicationStore
@@ -150,6 +152,7 @@ class Node:
         self._own(
             self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
         )
+        search = Search(self._packuments, ListingStore(database), self._upstream)
         provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)
         app = make_app(
             Services(
@@ -159,6 +162,7 @@ class Node:
                 accounts,
                 Advisories(self._packuments, self._upstream),
                 provenance,
+                search,
                 self.counter,
                 self.status,
             ),
@@ -170,6 +174,7 @@ class Node:
         # These end first, while the server still answers: who waits for a fetch is told so.
         self._cleanup.push_async_callback(self._packuments.close)
         self._cleanup.push_async_callback(provenance.close)
+        self._cleanup.push_async_callback(search.close)
         self._cleanup.push_async_callback(tarballs.close)
 
     async def status(self) -> dict[str, Any]:

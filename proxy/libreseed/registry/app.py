@@ -14,6 +14,7 @@ from starlette.routing import Route
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
+from libreseed.delivery.search import Search
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import IntegrityError, InvalidInputError, LibreseedError, NotFoundError
@@ -25,6 +26,7 @@ from libreseed.registry.guard import Guard
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
+from libreseed.registry.search import SearchEndpoint
 from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.store.accounts import AccountStore
 
@@ -42,6 +44,7 @@ class Services:
     accounts: AccountStore
     advisories: Advisories
     provenance: Provenance
+    search: Search
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
 
@@ -64,6 +67,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route(f"/{BULK}", advisories.bulk, methods=["POST"]),
             Route(f"/{AUDITS}", advisories.audit, methods=["POST"]),
             Route(f"/{QUICK}", advisories.audit, methods=["POST"]),
+            Route("/-/v1/search", SearchEndpoint(services.search, accounts).search),
             Route(f"/{KEYS}", provenance.keys),
             Route(f"/{ATTESTATIONS}{{spec:path}}", provenance.attestations),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),

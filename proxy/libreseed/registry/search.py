@@ -1,0 +1,50 @@
+"""GET /-/v1/search."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.delivery.search import Search
+from libreseed.errors import InvalidInputError, UnauthorizedError
+from libreseed.registry.accounts import AccountEndpoints
+from libreseed.registry.answers import json_answer
+
+_TEXT = 1000
+_SIZE = 250
+_FROM = 10_000
+
+
+class SearchEndpoint:
+    """`npm search`. Anybody may ask; who is logged in also finds what is restricted."""
+
+    def __init__(self, search: Search, accounts: AccountEndpoints) -> None:
+        self._search = search
+        self._accounts = accounts
+
+    async def search(self, request: Request) -> Response:
+        """`text`: words, 1000 characters at most; `size`: 20, at most 250; `from`: 0, at most 10,000."""
+        text = request.query_params.get("text", "")
+        if len(text) > _TEXT:
+            raise InvalidInputError(f"A search text has at most {_TEXT} characters.")
+        size, start = _number(request, "size", 20, _SIZE), _number(request, "from", 0, _FROM)
+        page = await self._search.find(text, size, start, member=self._is_member(request))
+        time = format_datetime(datetime.now(UTC), usegmt=True)
+        return json_answer({"objects": page.objects, "total": page.total, "time": time}, source=page.source)
+
+    def _is_member(self, request: Request) -> bool:
+        try:
+            self._accounts.require(request)
+        except UnauthorizedError:
+            return False
+        return True
+
+
+def _number(request: Request, name: str, default: int, limit: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise InvalidInputError(f"{name!r} is a number from 0 to {limit}.")
+    return min(int(text), limit)
