@@ -1,7 +1,9 @@
 import gzip
 
+import orjson
+
 from support.running import StartNode, asked, offer
-from upstream.fake_registry import FakeRegistry
+from upstream.fake_registry import FakeRegistry, Reply
 
 ABBREVIATED = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"
 
@@ -50,6 +52,32 @@ async def test_conditional_and_compressed(start_node: StartNode, upstream: FakeR
     assert (await node.get("/pkg", If_None_Match='W/"other"')).status == 200
     head = await node.ask("HEAD", "/pkg")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(whole.body)))
+
+
+async def test_conditional_by_date(start_node: StartNode, upstream: FakeRegistry) -> None:
+    offer(upstream, "pkg", "1.0.0")
+    node = await start_node(upstream=upstream.url)
+    assert "Last-Modified" not in (await node.get("/pkg")).headers
+    await node.stop()
+    date, other = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
+    [reply] = upstream.script["/pkg"]
+    assert isinstance(reply, Reply)
+    for number, text in enumerate(("2024-01-01T00:00:00.000Z", "2024-01-01T01:00:00+01:00", "2024-01-01", "soon")):
+        content = orjson.loads(reply.body)
+        content["time"]["modified"] = text
+        upstream.on("/pkg", Reply(body=orjson.dumps(content)))
+        node = await start_node(f"node{number}", upstream=upstream.url)
+        whole = await node.get("/pkg", Accept=ABBREVIATED)
+        if text == "soon":
+            assert "Last-Modified" not in whole.headers
+            continue
+        assert whole.headers["Last-Modified"] == date
+        same = await node.get("/pkg", Accept=ABBREVIATED, If_Modified_Since=date)
+        assert (same.status, same.body, same.headers["Last-Modified"]) == (304, b"", date)
+        assert (await node.get("/pkg", If_Modified_Since=other)).status == 200
+        tag = whole.headers["ETag"]
+        assert (await node.get("/pkg", Accept=ABBREVIATED, If_None_Match=tag, If_Modified_Since=other)).status == 304
+        assert (await node.get("/pkg", If_None_Match='W/"other"', If_Modified_Since=date)).status == 200
 
 
 async def test_scoped_names_in_all_spellings(start_node: StartNode, upstream: FakeRegistry) -> None:

@@ -8,7 +8,7 @@ from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.sources import SourceCounter
 from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
-from libreseed.registry.prepared import PreparedPackuments
+from libreseed.registry.prepared import Prepared, PreparedPackuments
 
 
 class PackumentEndpoints:
@@ -20,7 +20,10 @@ class PackumentEndpoints:
         self._prepared = PreparedPackuments()
 
     async def packument(self, request: Request, name: str) -> Response:
-        """The whole package, abbreviated when the client prefers that. Conditional by If-None-Match."""
+        """The whole package, abbreviated when the client prefers that.
+
+        Conditional by If-None-Match, else by If-Modified-Since.
+        """
         found = await self._packuments.find(name)
         short = ABBREVIATED_TYPE in request.headers.get("accept", "")
         form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
@@ -31,7 +34,9 @@ class PackumentEndpoints:
             "Vary": "Accept, Accept-Encoding",
             "Cache-Control": "no-cache",
         }
-        if form.etag in request.headers.get("if-none-match", ""):
+        if form.modified:
+            headers["Last-Modified"] = form.modified
+        if _has(request, form):
             return Response(status_code=304, headers=headers)
         media_type = ABBREVIATED_TYPE if short else "application/json"
         if "gzip" in request.headers.get("accept-encoding", ""):
@@ -56,3 +61,12 @@ class PackumentEndpoints:
 def base_url(request: Request) -> str:
     """Return the URL that the client knows us by, without a slash at its end."""
     return f"{request.url.scheme}://{request.headers['host']}"
+
+
+def _has(request: Request, form: Prepared) -> bool:
+    """Tell whether the client has this form already (RFC 9110, 13.2.2: a tag decides alone where there is one)."""
+    tags = request.headers.get("if-none-match")
+    if tags is not None:
+        return form.etag in tags
+    # Only the same date: a package that changed hands may go back to an earlier one.
+    return bool(form.modified) and request.headers.get("if-modified-since") == form.modified

@@ -5,22 +5,28 @@ import hashlib
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import orjson
 
-from libreseed.packages.packument import abbreviated, with_tarballs
+from libreseed.packages.packument import Packument, abbreviated, with_tarballs
 
 _LEVEL = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One form of a packument: its JSON, the same gzipped, and the entity tag that both share."""
+    """One form of a packument: its JSON, the same gzipped, and the validators that both share.
+
+    `modified`: the package's `time.modified` as an HTTP date, "" when it has none.
+    """
 
     source: bytes
     body: bytes
     gzipped: bytes
     etag: str
+    modified: str
 
     @property
     def size(self) -> int:
@@ -57,4 +63,17 @@ def _prepare(source: bytes, short: bool, base_url: str) -> Prepared:
     body = orjson.dumps(abbreviated(packument) if short else packument)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     gzipped = packer.compress(body) + packer.flush()
-    return Prepared(source, body, gzipped, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return Prepared(source, body, gzipped, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"', _modified(packument))
+
+
+def _modified(packument: Packument) -> str:
+    match packument.get("time"):
+        case {"modified": str(text)}:
+            pass
+        case _:
+            return ""
+    try:
+        when = datetime.fromisoformat(text)
+        return format_datetime((when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC), usegmt=True)
+    except (ValueError, OverflowError):
+        return ""
