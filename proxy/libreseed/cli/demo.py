@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from libreseed.cli.options import upstream_option
 from libreseed.demo.display import PlainDisplay, TerminalDisplay, account
 from libreseed.demo.story import Outcome, tell
 
@@ -21,14 +22,7 @@ from libreseed.demo.story import Outcome, tell
 @click.command("demo", short_help="See it work: three nodes, a package published, a tree installed.")
 @click.option("--keep", is_flag=True, help="Keep the folder with the nodes and projects.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON; the rest goes to stderr.")
-@click.option(
-    "--upstream",
-    default="auto",
-    show_default=True,
-    envvar="LIBRESEED_UPSTREAM",
-    metavar="auto|none|URL",
-    help="The registry behind the mirror; auto is npm's own.",
-)
+@upstream_option
 def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     """See LibreSeed work, in less than a minute.
 

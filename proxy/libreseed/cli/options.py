@@ -23,3 +23,12 @@ registry_option = click.option(
     show_envvar=True,
     help="URL of the running registry.",
 )
+
+upstream_option = click.option(
+    "--upstream",
+    default="auto",
+    show_default=True,
+    envvar="LIBRESEED_UPSTREAM",
+    metavar="auto|none|URL",
+    help="The registry to fall back to; auto is npm's own.",
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from libreseed.cli.options import root_option
+from libreseed.cli.options import root_option, upstream_option
 from libreseed.config import DEFAULT_PORT, Settings, read_config
 from libreseed.node import Node
 
@@ -42,14 +42,7 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     envvar="LIBRESEED_PORT",
     help="TCP port for HTTP; 0 takes a free one.",
 )
-@click.option(
-    "--upstream",
-    default="auto",
-    show_default=True,
-    envvar="LIBRESEED_UPSTREAM",
-    metavar="auto|none|URL",
-    help="The registry behind this one; auto is npm's own.",
-)
+@upstream_option
 @click.option(
     "--p2p-host",
     default="0.0.0.0",  # noqa: S104

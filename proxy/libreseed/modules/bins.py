@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from libreseed.errors import InvalidInputError
+from libreseed.modules.files import write_whole
 from libreseed.modules.lockfile import LockedPackage
 
 _COMMAND = re.compile(r"(?:@[^/\\\x00-\x1f]+/)?[^/\\\x00-\x1f]+")
@@ -61,9 +62,6 @@ def _make_executable(file: Path) -> None:
         start = stream.read(_HASHBANG_LIMIT)
     if _WINDOWS_HASHBANG.match(start):
         # A new file, not the old one changed: that may be hard-linked from the tree before.
-        staged = file.with_name(f".{file.name}.libreseed")
-        staged.write_bytes(_WINDOWS_HASHBANG.sub(rb"\1\n", file.read_bytes(), count=1))
-        staged.chmod(mode)
-        staged.replace(file)
+        write_whole(file, _WINDOWS_HASHBANG.sub(rb"\1\n", file.read_bytes(), count=1), mode=mode)
     if mode & 0o111 != 0o111:
         file.chmod(mode | 0o111)

@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
+from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError, NotFoundError
-
-FOLDER = ".libreseed_modules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Project:
     @property
     def folder(self) -> Path:
         """`.libreseed_modules`."""
-        return self.root / FOLDER
+        return self.root / MODULES_DIR
 
     @property
     def tree(self) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, UnavailableError
+from libreseed.modules.files import write_whole
 from libreseed.modules.project import Project
 from libreseed.npm import complaints, default_registry, run_npm
 from libreseed.packages.names import check_name
@@ -136,10 +137,3 @@ async def _make_portable(lockfile: Path, registry: str) -> None:
     text = text.replace(b'"resolved": "' + ours, b'"resolved": "' + default)
     orjson.loads(text)
     await asyncio.to_thread(write_whole, lockfile, text)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file so that readers see the old or the new content, never a part."""
-    staged = path.with_name(f".{path.name}.libreseed")
-    staged.write_bytes(data)
-    staged.replace(path)

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
-from libreseed.modules.project import FOLDER, Project
+from libreseed.modules.project import Project
 
 _EXTENSIONS = ("", ".js", ".cjs", ".mjs", ".json")
 
@@ -25,7 +26,7 @@ def environment(project: Project, base: Mapping[str, str]) -> dict[str, str]:
     Raises NotFoundError when nothing is installed yet.
     """
     if not project.register.is_file():
-        raise NotFoundError(f"{project.root} has no {FOLDER} yet.", hint="Make it with: libreseed install")
+        raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
     register = f"--require {quote_option(str(project.register))}"
     options = base.get("NODE_OPTIONS", "")
     if register not in options:

@@ -18,6 +18,7 @@ import orjson
 from libreseed.errors import ConflictError, StoreError
 from libreseed.modules.bins import link_bins
 from libreseed.modules.exchange import exchange
+from libreseed.modules.files import write_whole
 from libreseed.modules.lockfile import LockedPackage
 from libreseed.modules.project import Project
 from libreseed.packages.integrity import format_integrity
@@ -245,9 +246,7 @@ def _write_if_other(path: Path, data: bytes) -> None:
             return
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.libreseed")
-    staged.write_bytes(data)
-    staged.replace(path)
+    write_whole(path, data)
 
 
 @contextmanager
