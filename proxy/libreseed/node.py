@@ -145,6 +145,7 @@ class Node:
         if settings.share:
             self._packuments.on_upstream = self._mirroring.add
         self._seeding.on_shared = self._announcing.add
+        self._seeding.on_dropped = self._announcing.withdraw
         releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
 
         self._cleanup.push_async_callback(self._end_tasks)

@@ -180,14 +180,14 @@ def test_first_and_second_release() -> None:
         "modified": "2024-05-06T07:08:09.123Z",
         "1.0.0": "2024-05-06T07:08:09.123Z",
     }
-    assert first["maintainers"] == [{"name": "ann"}]
+    assert first["maintainers"] == [{"name": "ann", "email": ""}]
     body = publish_body("pkg", "2.0.0-rc.1") | {"dist-tags": {"next": "2.0.0-rc.1"}, "description": "New."}
     second = add_release(first, read_release("pkg", body), "bob", NOW.replace(year=2025))
     assert second["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0-rc.1"}
     assert list(second["versions"]) == ["1.0.0", "2.0.0-rc.1"]
     assert second["time"]["created"].startswith("2024")
     assert second["time"]["modified"].startswith("2025")
-    assert (second["maintainers"], second["description"]) == ([{"name": "ann"}], "New.")
+    assert (second["maintainers"], second["description"]) == ([{"name": "ann", "email": ""}], "New.")
     assert "2.0.0-rc.1" not in first["versions"]
 
 

@@ -36,7 +36,6 @@ async def test_what_there_is_not(node: Local, upstream: FakeRegistry) -> None:
         ("GET", "/-/nothing", 404),
         ("POST", "/-/v1/login", 404),
         ("POST", "/-/npm/v1/security/nothing", 404),
-        ("PUT", "/-/package/pkg/dist-tags/beta", 404),
         ("GET", "/pkg/a/b/c", 404),
         ("GET", "/..%2f..%2fetc", 400),
         ("GET", "/%00", 400),
@@ -75,7 +74,7 @@ async def test_publish(node: Local) -> None:
     assert (published.status, published.source, published.json()["ok"]) == (201, "store", True)
     packument = (await node.get("/@s/pkg")).json()
     assert packument["dist-tags"] == {"latest": "1.0.0"}
-    assert packument["maintainers"] == [{"name": "ann"}]
+    assert packument["maintainers"] == [{"name": "ann", "email": ""}]
     tarball = make_tarball("@s/pkg", "1.0.0")
     assert packument["versions"]["1.0.0"]["dist"]["integrity"] == format_integrity(sha512(tarball))
     answer = await node.get("/@s/pkg/-/pkg-1.0.0.tgz")
@@ -133,7 +132,7 @@ async def test_publish_with_a_wrong_hash(node: Local) -> None:
 
 async def test_publish_of_something_else(node: Local) -> None:
     await node.log_in()
-    for path in ("/pkg/-rev/1", "/pkg/latest", "/-/all"):
+    for path in ("/pkg/latest", "/-/all"):
         assert (await node.ask("PUT", path, body={})).status == 404
 
 

@@ -1,11 +1,12 @@
 import hashlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import BadRecordError
-from libreseed.trust.history import Event, history_root, merkle_root
+from libreseed.trust.history import Event, events_between, history_root, integrity_of, merkle_root, revision
 from libreseed.trust.records import EMPTY_ROOT
 
 # The leaves that Certificate Transparency's reference tests use, and the root of each prefix of them.
@@ -89,3 +90,63 @@ def test_events() -> None:
 def test_unknown_events(value: object) -> None:
     with pytest.raises(BadRecordError):
         Event.from_json(value)
+
+
+def state(tags: dict[str, str], *owners: str, **deprecated: str | None) -> dict[str, Any]:
+    """A packument of the versions that `deprecated` names."""
+    versions: dict[str, Any] = {}
+    for key, message in deprecated.items():
+        manifest: dict[str, Any] = {"dist": {"integrity": f"sha512-{key}"}}
+        versions[key] = manifest if message is None else {**manifest, "deprecated": message}
+    return {"dist-tags": tags, "versions": versions, "maintainers": [{"name": owner} for owner in owners]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "events"),
+    [
+        (
+            None,
+            state({"next": "a", "latest": "a"}, "ann", a=None),
+            [
+                ("publish", {"version": "a", "integrity": "sha512-a"}),
+                ("dist-tag", {"tag": "latest", "version": "a"}),
+                ("dist-tag", {"tag": "next", "version": "a"}),
+            ],
+        ),
+        (state({}, a=None), state({}, a="Old."), [("deprecate", {"version": "a", "message": "Old."})]),
+        (state({}, a="Old."), state({}, a=None), [("deprecate", {"version": "a", "message": ""})]),
+        (state({}, a=None), state({}, a=""), []),
+        (
+            state({"latest": "b", "beta": "b"}, a=None, b="Old."),
+            state({"latest": "a"}, a=None),
+            [
+                ("unpublish", {"version": "b"}),
+                ("dist-tag", {"tag": "beta", "version": None}),
+                ("dist-tag", {"tag": "latest", "version": "a"}),
+            ],
+        ),
+        (state({}, "ann"), state({}, "ann", "bob"), [("owner", {"maintainers": ["ann", "bob"]})]),
+        (state({"x": "a"}, "ann", a="Old."), state({"x": "a"}, "ann", a="Old."), []),
+    ],
+)
+def test_what_was_done(old: Any, new: Any, events: list[tuple[str, Any]]) -> None:
+    done = events_between(old, new, 7)
+    assert [(event.type, event.detail) for event in done] == events
+    assert all(event.time == 7 and Event.from_json(event.as_json()) == event for event in done)
+
+
+def test_a_revision_never_comes_again() -> None:
+    there, back = (events_between(state({}, a=one), state({}, a=other), 1) for one, other in ((None, "x"), ("x", None)))
+    history: tuple[Event, ...] = ()
+    revisions = []
+    for event in [*there, *back] * 3:
+        history = (*history, event)
+        revisions.append(revision(history))
+    assert len(set(revisions)) == 6
+    assert revisions[0].startswith("1-")
+    assert revision(history) == revisions[-1]
+
+
+def test_the_integrity_of_a_version() -> None:
+    history = events_between(None, state({}, a=None, b=None), 1)
+    assert (integrity_of(history, "b"), integrity_of(history, "c")) == ("sha512-b", None)

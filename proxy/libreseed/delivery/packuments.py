@@ -22,7 +22,7 @@ from libreseed.errors import (
     RollbackError,
     UnavailableError,
 )
-from libreseed.packages.packument import check_packument
+from libreseed.packages.packument import check_packument, check_published
 from libreseed.store.packuments import (
     UPSTREAM,
     PackumentStore,
@@ -32,6 +32,7 @@ from libreseed.store.packuments import (
 )
 from libreseed.store.publications import PublicationStore
 from libreseed.store.trustfile import TrustFile
+from libreseed.trust.history import revision
 from libreseed.trust.records import Endpoint
 from libreseed.trust.rules import TrustRules
 from libreseed.upstream.client import NotModified, Upstream, Validators
@@ -120,7 +121,8 @@ class PackumentDelivery:
         """
         own = await self._publications.find(name) if self._publications.has(name) else None
         if own is not None:
-            return FoundPackument(name, orjson.dumps(own.packument), "store")
+            check_published(own.packument)
+            return FoundPackument(name, orjson.dumps({**own.packument, "_rev": revision(own.history)}), "store")
         stored = await self.stored(name)
         if stored is not None and time.time() - stored.checked < self._lifetime(stored):
             return self._found(stored, "store")
@@ -157,6 +159,8 @@ class PackumentDelivery:
         await self._refreshing.close()
 
     def _found(self, stored: StoredPackument, source: Source) -> FoundPackument:
+        if not stored.torrents and self.publisher_of(stored.name) is not None:
+            check_published(orjson.loads(stored.body))
         return FoundPackument(
             stored.name, stored.body, source, stored.torrents, stored.restricted, self._seeders.get(stored.name, ())
         )

@@ -59,6 +59,12 @@ def check_packument(value: object, name: str) -> Packument:
             raise InvalidInputError(f"That is not a packument of {name}.")
 
 
+def check_published(packument: Packument) -> None:
+    """Raise NotFoundError when every version has been unpublished."""
+    if not packument["versions"]:
+        raise NotFoundError(f"{packument['name']} was unpublished: its publisher has left no version of it.")
+
+
 def with_tarballs(packument: Packument, base_url: str) -> Packument:
     """Return a copy whose tarball URLs are `<base_url>/<name>/-/<file>`; with "" they are relative paths."""
     return {

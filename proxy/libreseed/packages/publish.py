@@ -11,13 +11,14 @@ import io
 import tarfile
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 from semver import Version
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError
+from libreseed.packages.changes import iso_time
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
 from libreseed.packages.names import check_publishable_name, tarball_path
 from libreseed.packages.packument import Manifest, Packument
@@ -78,14 +79,14 @@ def read_release(name: str, body: object) -> Release:
 
 def add_release(packument: Packument | None, release: Release, user: str, now: datetime) -> Packument:
     """Return the packument with one more version. Raises ConflictError when the version is there."""
-    time = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = iso_time(now)
     old: Packument = packument or {
         "_id": release.name,
         "name": release.name,
         "dist-tags": {},
         "versions": {},
         "time": {"created": time},
-        "maintainers": [{"name": user}],
+        "maintainers": [{"name": user, "email": ""}],
     }
     if release.version in old["versions"] or release.version in old["time"]:
         raise ConflictError(

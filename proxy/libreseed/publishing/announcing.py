@@ -30,6 +30,11 @@ class Announcing:
         if self._waiting:
             self._wake.set()
 
+    async def withdraw(self, digest: bytes) -> None:
+        """Announce the blob with this SHA-512 no longer."""
+        self._waiting = [ref for ref in self._waiting if ref.sha512 != digest]
+        await self._overlay.withdraw(digest)
+
     @property
     def waiting(self) -> int:
         """How many blobs are still to be announced."""

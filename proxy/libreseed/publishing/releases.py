@@ -1,26 +1,35 @@
-"""`npm publish` on this node: the version is stored and seeded, the history grows, the record is signed anew."""
+"""What npm writes on this node: tarballs are stored and seeded, the history grows, the record is signed anew."""
 
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from libreseed.errors import ForbiddenError, NotFoundError, UnavailableError
-from libreseed.packages.integrity import format_integrity
-from libreseed.packages.names import tarball_file
+from libreseed.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from libreseed.packages.changes import check_maintainer, modified
+from libreseed.packages.integrity import parse_integrity
+from libreseed.packages.names import tarball_file, version_of_tarball
+from libreseed.packages.packument import Packument, check_published
 from libreseed.packages.publish import add_release, read_release
 from libreseed.publishing.signing import RecordSigner
 from libreseed.store.publications import PublicationStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
-from libreseed.trust.history import Event
+from libreseed.trust.history import events_between, integrity_of, revision
 from libreseed.trust.keys import format_key
 from libreseed.trust.snapshot import Snapshot, TorrentRef
 from libreseed.upstream.client import Upstream
 
+Edit = Callable[[Packument], Packument]
+"""One of `packages.changes`, with all arguments but the packument."""
+
 
 class Releases:
-    """Publishes under this node's key. One write to a package at a time; different packages side by side."""
+    """Publishes and changes packages under this node's key.
+
+    One write to a package at a time, different packages side by side: no write is lost.
+    """
 
     def __init__(
         self,
@@ -49,29 +58,78 @@ class Releases:
         async with self._locks[name]:
             await self._check_owner(name)
             old = await self._publications.find(name)
+            if old is not None:
+                check_maintainer(old.packument, user)
             packument = add_release(old.packument if old else None, release, user, datetime.now(UTC))
             ref = await self._seeding.add_bytes(
                 release.tarball, release.digest, shared=True, tarball=(name, tarball_file(name, release.version))
             )
-            now = int(time.time() * 1000)
-            published = {"version": release.version, "integrity": format_integrity(release.digest)}
-            old_tags = old.packument["dist-tags"] if old else {}
-            moved = sorted(packument["dist-tags"].items() - old_tags.items())
-            events = [
-                Event("publish", now, published),
-                *(Event("dist-tag", now, {"tag": tag, "version": tagged}) for tag, tagged in moved),
-            ]
-            history = old.history if old else ()
-            snapshot = Snapshot(
-                packument,
-                {
-                    **(old.torrents if old else {}),
-                    release.version: TorrentRef(ref.v1, ref.v2, ref.length),
-                },
-                (*history, *events),
-            )
-            await self._publications.save(snapshot, len(history))
-            await self._signer.sign("package", snapshot)
+            await self._keep(old, packument, {release.version: TorrentRef(ref.v1, ref.v2, ref.length)})
+
+    async def change(self, name: str, user: str, edit: Edit, rev: str | None = None) -> str:
+        """Let `edit` make a new packument of the one in force, and return the `_rev` that it has then.
+
+        With `rev`, only when that is still the package's `_rev`: what the client has read is what it changes.
+        Raises what `edit` raises, ConflictError for another `_rev`, ForbiddenError for a package of somebody else,
+        NotFoundError for one that nobody published, UnavailableError when that cannot be told now, StoreError.
+        """
+        async with self._locks[name]:
+            await self._check_owner(name)
+            old = await self._publications.find(name)
+            if old is None:
+                raise NotFoundError(f"{name} has not been published on this node.")
+            check_published(old.packument)
+            check_maintainer(old.packument, user)
+            if rev not in (None, revision(old.history)):
+                raise ConflictError(
+                    f"{name} was changed by somebody else since it was read; nothing was done.",
+                    hint="Run the command again.",
+                )
+            return await self._keep(old, modified(edit(old.packument), datetime.now(UTC)))
+
+    async def remove_tarball(self, name: str, user: str, file: str) -> None:
+        """Remove the tarball of a version that is unpublished; it has gone with it, unless the node stopped just then.
+
+        Raises ConflictError while the version is published, and as `change`.
+        """
+        async with self._locks[name]:
+            await self._check_owner(name)
+            old = await self._publications.find(name)
+            version = version_of_tarball(name, file)
+            if old is None or integrity_of(old.history, version) is None:
+                raise NotFoundError(f"{name} has no tarball {file[:200]}.")
+            check_maintainer(old.packument, user)
+            if version in old.packument["versions"]:
+                raise ConflictError(
+                    f"{name}@{version} is published, and keeps its tarball as long as it is.",
+                    hint=f"npm unpublish {name}@{version}",
+                )
+            await self._drop_tarball(old, version)
+
+    async def _keep(
+        self, old: Snapshot | None, packument: Packument, added: Mapping[str, TorrentRef] | None = None
+    ) -> str:
+        """Store a new state of a package with the events that led to it, and sign it."""
+        history = old.history if old else ()
+        events = events_between(old.packument if old else None, packument, int(time.time() * 1000))
+        if not events:
+            return revision(history)
+        torrents = {**(old.torrents if old else {}), **(added or {})}
+        snapshot = Snapshot(
+            packument,
+            {version: ref for version, ref in torrents.items() if version in packument["versions"]},
+            (*history, *events),
+        )
+        await self._publications.save(snapshot, len(history))
+        for version in torrents.keys() - snapshot.torrents.keys():
+            await self._drop_tarball(snapshot, version)
+        await self._signer.sign("package", snapshot)
+        return revision(snapshot.history)
+
+    async def _drop_tarball(self, snapshot: Snapshot, version: str) -> None:
+        digest = parse_integrity(integrity_of(snapshot.history, version) or "")
+        if digest is not None:
+            await self._seeding.drop(digest)
 
     async def _check_owner(self, name: str) -> None:
         """A name is ours when we published it or pinned it to ourselves, or when nobody else has it."""

@@ -5,7 +5,7 @@ import ipaddress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libreseed.errors import ForbiddenError, InvalidInputError, UnauthorizedError
+from libreseed.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
 from libreseed.registry.answers import json_answer, read_json
 from libreseed.store.accounts import AccountStore
 
@@ -39,6 +39,14 @@ class AccountEndpoints:
             await self._accounts.create(name, password)
         token = await self._accounts.issue_token(name)
         return json_answer({"ok": f"you are logged in as {name}", "token": token}, 201)
+
+    async def user(self, request: Request) -> Response:
+        """GET /-/user/org.couchdb.user:NAME: whether there is such an account, which `npm owner add` asks first."""
+        self.require(request)
+        name = request.path_params["user"]
+        if not await self._accounts.exists(name):
+            raise NotFoundError(f"There is no account {name[:_NAME_LENGTH]!r} here.")
+        return json_answer({"_id": f"org.couchdb.user:{name}", "name": name, "email": ""})
 
     async def logout(self, request: Request) -> Response:
         """DELETE /-/user/token/TOKEN: the token is worth nothing from now on."""

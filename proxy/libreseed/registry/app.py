@@ -17,21 +17,19 @@ from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
 from libreseed.delivery.search import Search
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import IntegrityError, InvalidInputError, LibreseedError, NotFoundError
+from libreseed.errors import LibreseedError, NotFoundError
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.advisories import AdvisoryEndpoints
-from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal, read_json
+from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal
 from libreseed.registry.guard import Guard
 from libreseed.registry.packuments import PackumentEndpoints
-from libreseed.registry.paths import read_package_path
+from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
 from libreseed.registry.search import SearchEndpoint
 from libreseed.registry.tarballs import TarballEndpoint
+from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
-
-PUBLISH_LIMIT = 512 << 20
-"""Bytes of a publish request; a tarball grows by a third in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
     registry = _Registry(services)
     accounts = registry.accounts
+    writing = WritingEndpoints(services.releases, accounts)
     advisories = AdvisoryEndpoints(services.advisories)
     provenance = ProvenanceEndpoints(services.provenance)
     return Starlette(
@@ -63,7 +62,10 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/-/whoami", accounts.whoami),
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
+            Route("/-/user/org.couchdb.user:{user}", accounts.user),
             Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
+            Route("/-/package/{package:path}/dist-tags/{tag}", writing.tag, methods=["PUT"]),
+            Route("/-/package/{package:path}/dist-tags/{tag}", writing.untag, methods=["DELETE"]),
             Route(f"/{BULK}", advisories.bulk, methods=["POST"]),
             Route(f"/{AUDITS}", advisories.audit, methods=["POST"]),
             Route(f"/{QUICK}", advisories.audit, methods=["POST"]),
@@ -72,7 +74,10 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route(f"/{ATTESTATIONS}{{spec:path}}", provenance.attestations),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             Route("/{package:path}", registry.read, methods=["GET", "HEAD"]),
-            Route("/{package:path}", registry.publish, methods=["PUT"]),
+            Route("/{package:path}/-/{file}/-rev/{rev}", writing.remove_tarball, methods=["DELETE"]),
+            Route("/{package:path}/-rev/{rev}", writing.edit, methods=["PUT"]),
+            Route("/{package:path}/-rev/{rev}", writing.unpublish, methods=["DELETE"]),
+            Route("/{package:path}", writing.put, methods=["PUT"]),
         ],
         middleware=[Middleware(Guard, hosts=hosts, node_id=node_id)],
         exception_handlers={LibreseedError: on_error, HTTPException: on_refusal, Exception: on_crash},
@@ -96,7 +101,7 @@ class _Registry:
         raise NotFoundError(f"This registry has no {request.url.path}.")
 
     async def read(self, request: Request) -> Response:
-        path = read_package_path(_raw_path(request))
+        path = read_package_path(raw_path(request))
         match path.rest:
             case ():
                 return await self._packuments.packument(request, path.name)
@@ -110,22 +115,5 @@ class _Registry:
                 raise NotFoundError(f"This registry has no {request.url.path}.")
 
     async def dist_tags(self, request: Request) -> Response:
-        raw = _raw_path(request).removeprefix("/-/package/").removesuffix("/dist-tags")
+        raw = raw_path(request).removeprefix("/-/package/").removesuffix("/dist-tags")
         return await self._packuments.dist_tags(read_package_path(raw).name)
-
-    async def publish(self, request: Request) -> Response:
-        user = self.accounts.require(request)
-        path = read_package_path(_raw_path(request))
-        if path.rest:
-            raise NotFoundError(f"This registry has no PUT {request.url.path}.")
-        body = await read_json(request, PUBLISH_LIMIT)
-        try:
-            await self._services.releases.publish(path.name, body, user)
-        except IntegrityError as error:  # the client's own bytes: no fault that passes
-            raise InvalidInputError(error.message, hint=error.hint) from error
-        return json_answer({"ok": True, "success": True}, 201)
-
-
-def _raw_path(request: Request) -> str:
-    raw: bytes = request.scope["raw_path"]
-    return raw.decode("latin-1")

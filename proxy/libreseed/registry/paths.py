@@ -6,6 +6,8 @@ Scoped names come as `/@scope/name`, `/@scope%2fname` and `/@scope%2Fname`; all 
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from starlette.requests import Request
+
 from libreseed.packages.names import check_name
 
 
@@ -15,6 +17,12 @@ class PackagePath:
 
     name: str
     rest: tuple[str, ...]
+
+
+def raw_path(request: Request) -> str:
+    """Return the path as the client spelt it, still percent-encoded."""
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")
 
 
 def read_package_path(raw: str) -> PackagePath:

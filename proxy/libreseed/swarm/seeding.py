@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from libreseed.errors import StoreError
@@ -19,10 +19,12 @@ Tarball = tuple[str, str]
 
 
 class Seeding:
-    """The blobs of this node. `on_shared` is called with each blob that others may now fetch from us."""
+    """The blobs of this node. `on_shared` is called with each blob that others may now fetch from us, `on_dropped`
+    with the SHA-512 of each that they no longer may."""
 
     def __init__(self, blobs: BlobStore, catalogue: Catalogue, session: Session) -> None:
         self.on_shared: Callable[[Iterable[BlobRef]], None] = lambda _: None
+        self.on_dropped: Callable[[bytes], Awaitable[None]] = _nothing
         self._blobs = blobs
         self._catalogue = catalogue
         self._session = session
@@ -79,6 +81,7 @@ class Seeding:
         held = self._held.pop(digest, None)
         if held is not None:
             self._session.unseed(held[0])
+            await self.on_dropped(digest)
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
 
@@ -104,3 +107,7 @@ class Seeding:
         self._held[entry.ref.sha512] = (entry.ref, entry.shared)
         if entry.shared:
             self._session.seed(Torrent(entry.ref, entry.metadata), self._blobs.path(entry.ref.sha512).parent)
+
+
+async def _nothing(_: bytes) -> None:
+    pass

@@ -8,15 +8,16 @@ from typing import Any, Literal
 import orjson
 
 from libreseed.errors import BadRecordError
+from libreseed.packages.packument import Manifest, Packument
 
-EventType = Literal["publish", "deprecate", "dist-tag", "unpublish"]
-_TYPES = ("publish", "deprecate", "dist-tag", "unpublish")
+EventType = Literal["publish", "deprecate", "dist-tag", "unpublish", "owner"]
+_TYPES = ("publish", "deprecate", "dist-tag", "unpublish", "owner")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing done to a package. `time` is in milliseconds since the epoch; `detail` depends on the type:
-    the version and its integrity for a publish, the version and message for a deprecation, and so on."""
+    """One thing done to a package. `time` is in milliseconds since the epoch; `detail` depends on the type
+    (docs/protocol.md, section 6): the version and its integrity for a publish, for example."""
 
     type: EventType
     time: int
@@ -40,6 +41,49 @@ class Event:
                 raise BadRecordError("A release history with an event of an unknown form.")
 
 
+def events_between(old: Packument | None, new: Packument, time: int) -> tuple[Event, ...]:
+    """Return what was done to a package to make `new` of `old` (None: it is new), all at `time` in milliseconds."""
+    before: Packument = old or {"versions": {}, "dist-tags": {}}
+    old_versions, versions = before["versions"], new["versions"]
+    old_tags, tags = before["dist-tags"], new["dist-tags"]
+    unpublished = [version for version in old_versions if version not in versions]
+    published = [version for version in versions if version not in old_versions]
+    deprecated = [
+        (version, message)
+        for version, manifest in versions.items()
+        if (message := _deprecation(manifest)) != _deprecation(old_versions.get(version, {}))
+    ]
+    removed = [(tag, None) for tag in sorted(old_tags.keys() - tags.keys())]
+    events = [
+        *(Event("unpublish", time, {"version": version}) for version in unpublished),
+        *(
+            Event("publish", time, {"version": version, "integrity": versions[version]["dist"]["integrity"]})
+            for version in published
+        ),
+        *(Event("deprecate", time, {"version": version, "message": message}) for version, message in deprecated),
+        *(
+            Event("dist-tag", time, {"tag": tag, "version": version})
+            for tag, version in [*removed, *sorted(tags.items() - old_tags.items())]
+        ),
+    ]
+    if old is not None and _owners(old) != _owners(new):
+        events.append(Event("owner", time, {"maintainers": _owners(new)}))
+    return tuple(events)
+
+
+def revision(events: Sequence[Event]) -> str:
+    """Return the `_rev` of a package with this history: it changes with every event, and never comes again."""
+    return f"{len(events)}-{hashlib.sha256(events[-1].encode()).hexdigest()[:32]}"
+
+
+def integrity_of(events: Sequence[Event], version: str) -> str | None:
+    """Return the integrity that a version was published with, or None when it never was."""
+    for event in events:
+        if event.type == "publish" and event.detail.get("version") == version:
+            return str(event.detail["integrity"])
+    return None
+
+
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """Return the 32-byte Merkle tree hash of a list of leaves."""
     if not leaves:
@@ -53,3 +97,11 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 def history_root(events: Sequence[Event]) -> bytes:
     """Return the root that a record carries for this history."""
     return merkle_root([event.encode() for event in events])
+
+
+def _deprecation(manifest: Manifest) -> object:
+    return manifest.get("deprecated") or ""
+
+
+def _owners(packument: Packument) -> list[str]:
+    return [maintainer["name"] for maintainer in packument["maintainers"]]

@@ -1,0 +1,114 @@
+"""PUT and DELETE of packages: publish, deprecate, dist-tags, owners, unpublish.
+
+Source: npm's `libnpmpublish` and its commands `deprecate`, `dist-tag`, `owner` and `unpublish`. A client reads the
+packument, changes it, and sends it back with the `_rev` that it had.
+"""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
+from libreseed.packages.changes import with_deprecations, with_maintainers, with_tag, with_versions, without_tag
+from libreseed.publishing.releases import Edit, Releases
+from libreseed.registry.accounts import AccountEndpoints
+from libreseed.registry.answers import json_answer, read_json
+from libreseed.registry.paths import raw_path, read_package_path
+
+PUBLISH_LIMIT = 512 << 20
+"""Bytes of a publish request; a tarball grows by a third in base64."""
+_DOCUMENT_LIMIT = 64 << 20
+_TAG_LIMIT = 1 << 10
+
+
+class WritingEndpoints:
+    """All that changes a package. Every one needs a token, and answers 401 without."""
+
+    def __init__(self, releases: Releases, accounts: AccountEndpoints) -> None:
+        self._releases = releases
+        self._accounts = accounts
+
+    async def put(self, request: Request) -> Response:
+        """PUT /PACKAGE: publish a version; or deprecate some, when the packument comes back without a tarball."""
+        user = self._accounts.require(request)
+        path = read_package_path(raw_path(request))
+        if path.rest:
+            raise NotFoundError(f"This registry has no PUT {request.url.path}.")
+        match await read_json(request, PUBLISH_LIMIT):
+            case {"versions": dict(manifests), **others} if not others.get("_attachments"):
+                edit = partial(with_deprecations, manifests=manifests)
+                return await self._change(path.name, user, edit, str(others.get("_rev")))
+            case body:
+                return await self._publish(path.name, user, body)
+
+    async def edit(self, request: Request) -> Response:
+        """PUT /PACKAGE/-rev/REV: unpublish the versions that the packument lacks, or replace the maintainers."""
+        user = self._accounts.require(request)
+        name, rev = _name_and_rev(request)
+        match await read_json(request, _DOCUMENT_LIMIT):
+            case {"versions": dict(versions)}:
+                return await self._change(name, user, partial(with_versions, kept=versions.keys()), rev)
+            case {"maintainers": list(people)}:
+                return await self._change(name, user, partial(with_maintainers, maintainers=people), rev)
+            case _:
+                raise InvalidInputError("What is sent there has the versions to keep, or the maintainers.")
+
+    async def unpublish(self, request: Request) -> Response:
+        """DELETE /PACKAGE/-rev/REV: unpublish all versions."""
+        user = self._accounts.require(request)
+        name, rev = _name_and_rev(request)
+        return await self._change(name, user, partial(with_versions, kept=()), rev)
+
+    async def remove_tarball(self, request: Request) -> Response:
+        """DELETE /PACKAGE/-/FILE/-rev/REV: the last step of `npm unpublish`, after the packument was changed."""
+        user = self._accounts.require(request)
+        path = read_package_path(raw_path(request))
+        match path.rest:
+            case ("-", file, "-rev", _):
+                await self._releases.remove_tarball(path.name, user, file)
+                return json_answer({"ok": True})
+            case _:
+                raise NotFoundError(f"This registry has no DELETE {request.url.path}.")
+
+    async def tag(self, request: Request) -> Response:
+        """PUT /-/package/PACKAGE/dist-tags/TAG with a version as a JSON string."""
+        user = self._accounts.require(request)
+        name, tag = _name_and_tag(request)
+        version = await read_json(request, _TAG_LIMIT)
+        return await self._change(name, user, partial(with_tag, tag=tag, version=version))
+
+    async def untag(self, request: Request) -> Response:
+        """DELETE /-/package/PACKAGE/dist-tags/TAG."""
+        user = self._accounts.require(request)
+        name, tag = _name_and_tag(request)
+        return await self._change(name, user, partial(without_tag, tag=tag))
+
+    async def _publish(self, name: str, user: str, body: object) -> Response:
+        try:
+            await self._releases.publish(name, body, user)
+        except IntegrityError as error:  # the client's own bytes: no fault that passes
+            raise InvalidInputError(error.message, hint=error.hint) from error
+        return json_answer({"ok": True, "success": True}, 201)
+
+    async def _change(self, name: str, user: str, edit: Edit, rev: str | None = None) -> Response:
+        rev = await self._releases.change(name, user, edit, rev)
+        return json_answer({"ok": True, "id": name, "rev": rev}, 201)
+
+
+def _name_and_rev(request: Request) -> tuple[str, str]:
+    path = read_package_path(raw_path(request))
+    match path.rest:
+        case ("-rev", rev):
+            return path.name, rev
+        case _:
+            raise NotFoundError(f"This registry has no {request.method} {request.url.path}.")
+
+
+def _name_and_tag(request: Request) -> tuple[str, str]:
+    path = read_package_path(raw_path(request).removeprefix("/-/package/"))
+    match path.rest:
+        case ("dist-tags", tag):
+            return path.name, tag
+        case _:
+            raise NotFoundError(f"This registry has no {request.method} {request.url.path}.")
