@@ -151,7 +151,11 @@ class Node:
         self._cleanup.push_async_callback(self._end_tasks)
         await self._seeding.open()
         self._own(
-            self._announcing.run(), self._mirroring.run(), signer.run(), self._overlay.bootstrap(settings.bootstrap)
+            self._announcing.run(),
+            self._mirroring.run(),
+            signer.run(),
+            releases.resume(),
+            self._overlay.bootstrap(settings.bootstrap),
         )
         search = Search(self._packuments, ListingStore(database), self._upstream)
         provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)

@@ -1,8 +1,13 @@
 import asyncio
+import time
 
+from libreseed.packages.changes import with_versions
 from libreseed.packages.integrity import format_integrity, sha512
 from libreseed.store.trustfile import TrustFile
+from libreseed.trust.history import events_between
 from libreseed.trust.keys import PrivateKey, parse_key
+from libreseed.trust.records import read_record
+from libreseed.trust.snapshot import Snapshot
 from support.packages import make_tarball
 from support.running import Local, StartNode, eventually, offer
 from upstream.fake_registry import FakeRegistry
@@ -89,3 +94,31 @@ async def test_nothing_is_shared_against_the_users_will(start_node: StartNode, u
     node = await start_node(upstream=upstream.url, share=False)
     await node.get("/pkg")
     assert node.node._mirroring.waiting == 0
+
+
+async def test_a_write_that_was_interrupted_is_finished(start_node: StartNode) -> None:
+    """The node was killed after it had stored an unpublish: at its next start it signs that and drops the tarball."""
+    node = await start_node()
+    await node.log_in()
+    for version in ("1.0.0", "1.1.0"):
+        await node.publish("pkg", version)
+    store = node.node._packuments._publications
+    before = await store.find("pkg")
+    assert before is not None
+    packument = with_versions(before.packument, ["1.1.0"])
+    history = (*before.history, *events_between(before.packument, packument, 1))
+    await store.save(Snapshot(packument, {"1.1.0": before.torrents["1.1.0"]}, history), len(before.history))
+    assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).status == 200
+    await node.stop()
+
+    node = await start_node()
+    async with asyncio.timeout(10):
+        while await signed_events(node) != len(history):  # noqa: ASYNC110  # the overlay has no event for it
+            await asyncio.sleep(0.005)
+    assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).status == 404
+    assert (await node.get("/pkg/-/pkg-1.1.0.tgz")).status == 200
+
+
+async def signed_events(node: Local) -> int:
+    (item,) = await node.node._overlay.find_records("pkg")
+    return read_record(item, "pkg", time.time()).history_size

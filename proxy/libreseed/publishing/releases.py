@@ -1,12 +1,13 @@
 """What npm writes on this node: tarballs are stored and seeded, the history grows, the record is signed anew."""
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from libreseed.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from libreseed.errors import ConflictError, ForbiddenError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.packages.changes import check_maintainer, modified
 from libreseed.packages.integrity import parse_integrity
 from libreseed.packages.names import tarball_file, version_of_tarball
@@ -20,6 +21,8 @@ from libreseed.trust.history import events_between, integrity_of, revision
 from libreseed.trust.keys import format_key
 from libreseed.trust.snapshot import Snapshot, TorrentRef
 from libreseed.upstream.client import Upstream
+
+log = logging.getLogger(__name__)
 
 Edit = Callable[[Packument], Packument]
 """One of `packages.changes`, with all arguments but the packument."""
@@ -106,6 +109,19 @@ class Releases:
                 )
             await self._drop_tarball(old, version)
 
+    async def resume(self) -> None:
+        """Finish what an earlier process was ended in: sign what was stored, remove what was unpublished."""
+        for name in self._publications.names:
+            async with self._locks[name]:
+                try:
+                    snapshot = await self._publications.find(name)
+                    if snapshot is not None:
+                        for version in snapshot.packument["time"].keys() - snapshot.torrents.keys():
+                            await self._drop_tarball(snapshot, version)
+                        await self._signer.sign("package", snapshot)
+                except LibreseedError as error:
+                    log.error("%s could not be signed again: %s", name, error)
+
     async def _keep(
         self, old: Snapshot | None, packument: Packument, added: Mapping[str, TorrentRef] | None = None
     ) -> str:
@@ -128,7 +144,7 @@ class Releases:
 
     async def _drop_tarball(self, snapshot: Snapshot, version: str) -> None:
         digest = parse_integrity(integrity_of(snapshot.history, version) or "")
-        if digest is not None:
+        if digest is not None and self._seeding.find(digest) is not None:
             await self._seeding.drop(digest)
 
     async def _check_owner(self, name: str) -> None:
