@@ -48,6 +48,13 @@ async def test_words_in_any_field(database: Database) -> None:
     assert await find(database) == ["@acme/http", "left-pad", "other"]
 
 
+async def test_the_package_of_that_name_comes_first(database: Database) -> None:
+    many = " ".join(f"word{number}" for number in range(100))
+    await save(database, packument("@s/pack", "pack"), packument("pack", many), packument("pack-pack", "pack"))
+    first, *others = await find(database, "pack")
+    assert (first, set(others)) == ("pack", {"@s/pack", "pack-pack"})
+
+
 @pytest.mark.parametrize("text", ['"', 'a" OR "b', "a*", "name:x", "(", "NEAR(", "-x", "^x", "\x00"])
 async def test_a_text_is_no_query(database: Database, text: str) -> None:
     await save(database, packument("b"))

@@ -38,7 +38,7 @@ class ListingStore:
         return await self._database.run(lambda connection: _update(connection, batch))
 
     async def find(self, terms: list[tuple[str | None, str]], limit: int) -> list[Found]:
-        """Return at most `limit` packages that match all terms `(column, text)`, the best first.
+        """Return at most `limit` packages that match all terms `(column, text)`: those named so first, then the best.
 
         A term matches words that begin like it, in any column when its column is None. No terms: every package,
         by name.
@@ -46,8 +46,10 @@ class ListingStore:
         if terms:
             rows = await self._database.rows(
                 "SELECT l.name, l.origin, l.restricted, l.package FROM search JOIN listings l ON l.id = search.rowid"
-                " WHERE search MATCH ? ORDER BY bm25(search, 10.0, 2.0, 4.0, 1.0), l.name LIMIT ?",
+                " WHERE search MATCH ? ORDER BY l.name NOT IN (SELECT value FROM json_each(?)),"
+                " bm25(search, 10.0, 2.0, 4.0, 1.0), l.name LIMIT ?",
                 " AND ".join(_quoted(column, text) for column, text in terms),
+                orjson.dumps([text for _, text in terms]).decode(),
                 limit,
             )
         else:
