@@ -38,6 +38,7 @@ from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
 from libreseed.store.rootlock import RootLock
 from libreseed.store.shelf import OverlayShelf
+from libreseed.store.stars import StarStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session, SessionSettings
@@ -165,6 +166,7 @@ class Node:
                 tarballs,
                 releases,
                 accounts,
+                StarStore(database),
                 Advisories(self._packuments, self._upstream),
                 provenance,
                 search,

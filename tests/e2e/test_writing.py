@@ -79,6 +79,12 @@ def test_npm_writes(nodes: Nodes, tmp_path: Path) -> None:
     assert bob.run(empty, "owner", "ls", NAME).stdout == "bob <>\n"
     bob.run(empty, "owner", "add", "ann", NAME)
 
+    # star
+    npm.run(empty, "star", NAME)
+    assert npm.run(empty, "stars").stdout == f"{NAME}\n"
+    npm.run(empty, "unstar", NAME)
+    assert npm.run(empty, "stars").stdout == ""
+
     # unpublish one version
     npm.run(empty, "unpublish", f"{NAME}@2.0.0")
     assert view("versions") == VERSIONS[:4]

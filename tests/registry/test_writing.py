@@ -300,3 +300,33 @@ async def test_who_pinned_the_publisher_sees_each_change(start_node: StartNode, 
     gone = await seen()
     assert (gone.status, "was unpublished" in gone.json()["error"]) == (404, True)
     assert (await reader.get("/pkg")).status == 404, "from the store too"
+
+
+async def test_stars(node: Local) -> None:
+    """Each account has its own, on whatever package it can read; the package stays as it is."""
+    document = await packument(node)
+    star = {"_id": "pkg", "_rev": document["_rev"], "users": {"ann": True, "bob": True}}
+    assert (await node.ask("PUT", "/pkg", body=star)).status == 200
+    assert (await node.ask("PUT", "/nobodys", body=star)).status == 503, "whether there is one cannot be told alone"
+    assert (await node.get("/-/_view/starredByUser?key=%22ann%22")).json() == {"rows": [{"value": "pkg"}]}
+    assert (await node.get("/-/_view/starredByUser?key=%22bob%22")).json() == {"rows": []}
+    assert (await node.get("/-/_view/starredByUser?key=ann")).status == 400
+    assert await packument(node) == document
+    assert (await node.ask("PUT", "/pkg", body=star | {"users": {}})).status == 200
+    assert (await node.get("/-/_view/starredByUser?key=%22ann%22")).json() == {"rows": []}
+    node.token = ""
+    assert (await node.ask("PUT", "/pkg", body=star)).status == 401
+    assert (await node.get("/-/_view/starredByUser?key=%22ann%22")).status == 401
+
+
+async def test_search_finds_no_package_that_is_unpublished(node: Local) -> None:
+    assert [found["package"]["name"] for found in (await search(node))["objects"]] == ["pkg"]
+    await unpublish_all(node)
+    assert (await search(node))["objects"] == []
+
+
+async def search(node: Local) -> dict[str, Any]:
+    answer = await node.get("/-/v1/search?text=pkg")
+    assert answer.status == 200, answer.body
+    found: dict[str, Any] = answer.json()
+    return found

@@ -27,9 +27,11 @@ from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
 from libreseed.registry.search import SearchEndpoint
+from libreseed.registry.stars import StarEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
+from libreseed.store.stars import StarStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Services:
     tarballs: TarballDelivery
     releases: Releases
     accounts: AccountStore
+    stars: StarStore
     advisories: Advisories
     provenance: Provenance
     search: Search
@@ -51,7 +54,8 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
     registry = _Registry(services)
     accounts = registry.accounts
-    writing = WritingEndpoints(services.releases, accounts)
+    stars = StarEndpoints(services.stars, services.packuments, accounts)
+    writing = WritingEndpoints(services.releases, stars, accounts)
     advisories = AdvisoryEndpoints(services.advisories)
     provenance = ProvenanceEndpoints(services.provenance)
     return Starlette(
@@ -63,6 +67,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
             Route("/-/user/org.couchdb.user:{user}", accounts.user),
+            Route("/-/_view/starredByUser", stars.starred_by),
             Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
             Route("/-/package/{package:path}/dist-tags/{tag}", writing.tag, methods=["PUT"]),
             Route("/-/package/{package:path}/dist-tags/{tag}", writing.untag, methods=["DELETE"]),

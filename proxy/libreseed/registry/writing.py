@@ -15,6 +15,7 @@ from libreseed.publishing.releases import Edit, Releases
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.answers import json_answer, read_json
 from libreseed.registry.paths import raw_path, read_package_path
+from libreseed.registry.stars import StarEndpoints
 
 PUBLISH_LIMIT = 512 << 20
 """Bytes of a publish request; a tarball grows by a third in base64."""
@@ -25,12 +26,13 @@ _TAG_LIMIT = 1 << 10
 class WritingEndpoints:
     """All that changes a package. Every one needs a token, and answers 401 without."""
 
-    def __init__(self, releases: Releases, accounts: AccountEndpoints) -> None:
+    def __init__(self, releases: Releases, stars: StarEndpoints, accounts: AccountEndpoints) -> None:
         self._releases = releases
+        self._stars = stars
         self._accounts = accounts
 
     async def put(self, request: Request) -> Response:
-        """PUT /PACKAGE: publish a version; or deprecate some, when the packument comes back without a tarball."""
+        """PUT /PACKAGE: publish a version, or deprecate some when there is no tarball, or star it."""
         user = self._accounts.require(request)
         path = read_package_path(raw_path(request))
         if path.rest:
@@ -39,6 +41,8 @@ class WritingEndpoints:
             case {"versions": dict(manifests), **others} if not others.get("_attachments"):
                 edit = partial(with_deprecations, manifests=manifests)
                 return await self._change(path.name, user, edit, str(others.get("_rev")))
+            case {"users": dict(users), **others} if "versions" not in others:
+                return await self._stars.star(path.name, user, starred=bool(users.get(user)))
             case body:
                 return await self._publish(path.name, user, body)
 

@@ -82,6 +82,11 @@ _STEPS = (
         BEGIN INSERT OR IGNORE INTO unlisted VALUES (old.name); END;
     INSERT INTO unlisted SELECT name FROM packuments UNION SELECT name FROM publications;
     """,
+    """
+    CREATE TABLE stars (
+        account TEXT NOT NULL REFERENCES accounts (name), name TEXT NOT NULL, PRIMARY KEY (account, name)
+    ) WITHOUT ROWID;
+    """,
 )
 
 
