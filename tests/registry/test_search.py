@@ -102,3 +102,15 @@ async def test_limits(start_node: StartNode, wrong: str) -> None:
     node = await start_node()
     assert (await node.get(f"{PATH}?{wrong}")).status == 400
     assert (await node.get(f"{PATH}?text=a&size=1000&from=99999")).status == 200
+
+
+async def test_the_upstream_is_shown_our_credentials_only_for_who_is_logged_in(
+    start_node: StartNode, upstream: FakeRegistry
+) -> None:
+    upstream.on(query("http"), theirs("http-far"))
+    node = await start_node(upstream=upstream.url.replace("//", "//us:secret@"))
+    for member in (False, True):
+        if member:
+            await node.log_in()
+        assert await names(node, query("http")) == ["http-far"]
+        assert ("authorization" in upstream.requests[-1].headers) is member
