@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from libreseed.packages.integrity import sha512
+from libreseed.packages.packument import ABBREVIATED_TYPE
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.snapshot import Snapshot
 from support.packages import make_tarball
@@ -73,6 +74,19 @@ async def test_deprecate_and_undo(node: Local) -> None:
         ("deprecate", {"version": "1.0.0", "message": "Too old."}),
         ("deprecate", {"version": "1.0.0", "message": ""}),
     ]
+
+
+async def test_who_means_to_write_gets_the_revision(node: Local) -> None:
+    """The whole packument, whichever form is asked for, and as it is after each change."""
+    revisions = []
+    for number in range(3):
+        read = await node.get("/pkg?write=true", accept=ABBREVIATED_TYPE)
+        assert (read.headers["Content-Type"], read.headers["Cache-Control"]) == ("application/json", "no-cache")
+        revisions.append(read.json()["_rev"])
+        assert (await node.get("/pkg")).json()["_rev"] == revisions[-1], "npm owner reads it so"
+        assert "_rev" not in (await node.get("/pkg", accept=ABBREVIATED_TYPE)).json()
+        await tag(node, f"t{number}", "1.0.0")
+    assert len(set(revisions)) == 3
 
 
 async def test_what_has_no_effect_leaves_no_event(node: Local) -> None:

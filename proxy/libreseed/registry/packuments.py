@@ -20,12 +20,13 @@ class PackumentEndpoints:
         self._prepared = PreparedPackuments()
 
     async def packument(self, request: Request, name: str) -> Response:
-        """The whole package, abbreviated when the client prefers that.
+        """The whole package; abbreviated when the client prefers that, but not to who will send it back (`?write=true`).
 
         Conditional by If-None-Match, else by If-Modified-Since.
         """
         found = await self._packuments.find(name)
-        short = ABBREVIATED_TYPE in request.headers.get("accept", "")
+        for_writing = request.query_params.get("write") == "true"
+        short = ABBREVIATED_TYPE in request.headers.get("accept", "") and not for_writing
         form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
         self._counter.add(found.source)
         headers = {
