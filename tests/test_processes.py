@@ -70,3 +70,11 @@ def _ends(pid: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+@posix
+def test_the_environment_as_it_is_under_uvloop() -> None:
+    import uvloop
+
+    done = uvloop.run(run([sys.executable, "-c", "print('started')"], environment=os.environ, timeout=60))
+    assert done.output == "started\n"

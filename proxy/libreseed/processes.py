@@ -41,7 +41,7 @@ async def run(
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=directory,
-            env=environment,
+            env=None if environment is None else dict(environment),  # uvloop takes no other mapping
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
