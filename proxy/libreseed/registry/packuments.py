@@ -20,7 +20,7 @@ class PackumentEndpoints:
         self._prepared = PreparedPackuments()
 
     async def packument(self, request: Request, name: str) -> Response:
-        """The whole package; abbreviated when the client prefers that, but not to who will send it back (`?write=true`).
+        """The whole package; abbreviated when the client prefers that and will not send it back (`?write=true`).
 
         Conditional by If-None-Match, else by If-Modified-Since.
         """
