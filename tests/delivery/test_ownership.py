@@ -37,6 +37,21 @@ async def test_the_upstream_is_not_asked_for_what_is_published_here(
     assert upstream.requests == []
 
 
+async def test_what_the_upstream_said_before_counts_no_more_for_a_name_published_here(
+    start_node: StartNode, upstream: FakeRegistry
+) -> None:
+    offer(upstream, "pkg", "1.0.0", filler=b"of the upstream")
+    node = await start_node(upstream=upstream.url, share=False)
+    assert (await node.get("/pkg")).source == "upstream"
+    key = bytes.fromhex((await node.node.status())["publisher"].removeprefix("ed25519:"))
+    node.node.trust.change(lambda rules: rules.with_pin("pkg", key))
+    await node.log_in()
+    tarball = make_tarball("pkg", "1.0.0")
+    assert (await node.publish("pkg", "1.0.0", tarball)).status == 201
+    assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).body == tarball
+    assert await node.node._packuments.stored("pkg") is None
+
+
 async def test_the_hash_of_something_restricted_opens_it_under_no_other_name(
     start_node: StartNode, upstream: FakeRegistry
 ) -> None:

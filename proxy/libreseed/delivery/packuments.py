@@ -144,7 +144,9 @@ class PackumentDelivery:
         return stored if stored is not None and self.trusts(name, stored.origin) else None
 
     def trusts(self, name: str, origin: str) -> bool:
-        """Tell whether `origin`, a StoredPackument's, may say what `name` is."""
+        """Tell whether `origin`, a StoredPackument's, may say what `name` is. Of what is published here nobody may."""
+        if self._publications.has(name):
+            return False
         publisher = self.publisher_of(name)
         if publisher is not None:
             return origin == publisher_origin(publisher)
