@@ -67,7 +67,7 @@ async def test_what_came_from_the_upstream_is_mirrored(start_node: StartNode, up
     mirror = await start_node("mirror", upstream=upstream.url)
     await mirror.get("/pkg")
     await mirror.get("/pkg/-/pkg-1.0.0.tgz")
-    await eventually(lambda: mirror.node._mirroring.waiting == 0)
+    await eventually(lambda: mirror.node._mirroring.waiting == mirror.node._announcing.waiting == 0)
     reader = await start_node("reader", mirror)
     stranger = await reader.get("/pkg")
     assert (stranger.status, "libreseed trust mirror" in stranger.json()["error"]) == (403, True)
