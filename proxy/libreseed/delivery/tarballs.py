@@ -194,19 +194,19 @@ class TarballDelivery:
             if expected.url is not None
             else self._upstream.tarball(name, file)
         )
-        folder = self._blobs.incoming_dir()
-        try:
-            async with opened as stream:
-                if stream.length is not None and stream.length < STREAM_FROM:
-                    return await self._keep_small(name, file, expected, stream)
+        async with opened as stream:
+            if stream.length is not None and stream.length < STREAM_FROM:
+                return await self._keep_small(name, file, expected, stream)
+            folder = self._blobs.incoming_dir()
+            try:
                 return await self._keep_large(name, file, expected, stream, folder / "tarball", flight)
-        finally:
-            await self._blobs.discard(folder)
+            finally:
+                await self._blobs.discard(folder)
 
     async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> BlobRef:
         data = b"".join([chunk async for chunk in stream])
         digest = _check(name, file, expected, hashlib.sha512(data), hashlib.sha1(data, usedforsecurity=False))
-        shared = self._share and not (expected.restricted or await stream.restricted())
+        shared = await self._may_share(expected, stream)
         return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
 
     async def _keep_large(
@@ -220,10 +220,13 @@ class TarballDelivery:
                 await asyncio.to_thread(_update, chunk, strong, weak)
                 await flow.write(chunk)
             digest = _check(name, file, expected, strong, weak)
-            shared = self._share and not (expected.restricted or await stream.restricted())
+            shared = await self._may_share(expected, stream)
             return await self._seeding.add_file(spool, digest, shared=shared, tarball=(name, file))
         finally:
             flight.let_go(flow)
+
+    async def _may_share(self, expected: Expected, stream: TarballStream) -> bool:
+        return self._share and not (expected.restricted or await stream.restricted())
 
 
 async def _first_of(task: "asyncio.Task[BlobRef]", event: asyncio.Event, timeout: float) -> None:
