@@ -41,7 +41,6 @@ class SessionSettings:
     dht: bool = False
     lan: bool = False
     port_mapping: bool = False
-    dht_nodes: tuple[str, ...] = ()
     upload_limit: int = 0
     """Bytes a second, 0 for no limit."""
 
@@ -165,10 +164,6 @@ class Session:
         if self._lt is not None and handle.is_valid():
             self._session.remove_torrent(handle)
 
-    def add_dht_node(self, node: Endpoint) -> None:
-        """Tell libtorrent's DHT of a node."""
-        self._session.add_dht_node(node)
-
     @property
     def _session(self) -> lt.session:
         if self._lt is None:
@@ -233,10 +228,7 @@ def _make_session(settings: SessionSettings, port: int) -> lt.session:
 
 def _lt_settings(settings: SessionSettings, port: int) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    # Without nodes of the user's own, libtorrent takes the ones that it knows.
-    own_nodes = {"dht_bootstrap_nodes": ",".join(settings.dht_nodes)} if settings.dht_nodes else {}
     return {
-        **own_nodes,
         "listen_interfaces": f"{host}:{port}",
         "max_retry_port_bind": 0,
         "listen_system_port_fallback": False,
