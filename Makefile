@@ -1,14 +1,15 @@
 # make run    set everything up and run the registry on localhost
 # make test   set everything up and run every test
 # make check  formatting, lint, types, import contract
-# make bench  npm ci from the swarm, the store and the upstream; make bench-startup: without a network, with Mainline
+# make bench  npm ci from the swarm, the store and the upstream; make bench-peers: beside verdaccio and nginx;
+#             make bench-startup: without a network, with Mainline
 # make lock   pin the dependencies anew
 
 VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: run test check bench bench-startup lock clean
+.PHONY: run test check bench bench-peers bench-startup lock clean
 
 run: $(READY)
 	@libreseed serve
@@ -24,6 +25,9 @@ check: $(READY)
 
 bench: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/install.py
+
+bench-peers: $(READY)
+	@PYTHONPATH=tests python tests/benchmarks/peers.py
 
 bench-startup: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/startup.py

@@ -24,8 +24,8 @@ class Settings:
     """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL.
 
     `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
-    that the swarm has before the upstream is asked too. `share` is whether what comes from the upstream is seeded;
-    `mirrors_needed` how many trusted mirrors must agree.
+    that the swarm has before the upstream is asked too, `max_age` those in which a packument from there is fresh.
+    `share` is whether what comes from the upstream is seeded; `mirrors_needed` how many trusted mirrors must agree.
     """
 
     root: Path
@@ -42,6 +42,7 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     mirrors_needed: int = 1
     hedge: float = 0.2
+    max_age: float = 300.0
 
     @property
     def state_dir(self) -> Path:

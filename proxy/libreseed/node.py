@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
-from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.search import Search
@@ -129,6 +129,7 @@ class Node:
             RecordReader(self._overlay, records, fetcher),
             self._upstream,
             mirrors_needed=settings.mirrors_needed,
+            freshness=Freshness(upstream=settings.max_age),
         )
         tarballs = TarballDelivery(
             self._catalogue,

@@ -37,6 +37,17 @@ async def test_twenty_cold_clients_ask_the_upstream_once(start_node: StartNode, 
     assert asked(upstream, "/pkg") == 1
 
 
+@pytest.mark.parametrize(("max_age", "times"), [(0.0, 2), (300.0, 1)])
+async def test_the_upstream_is_asked_again_after_the_set_time(
+    start_node: StartNode, upstream: FakeRegistry, max_age: float, times: int
+) -> None:
+    offer(upstream, "pkg", "1.0.0")
+    node = await start_node(upstream=upstream.url, max_age=max_age)
+    for _ in range(2):
+        assert (await node.get("/pkg")).status == 200
+    assert asked(upstream, "/pkg") == times
+
+
 async def test_a_certain_absence_is_404_and_remembered(start_node: StartNode, upstream: FakeRegistry) -> None:
     node = await start_node(upstream=upstream.url)
     for _ in range(3):

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +106,18 @@ def tool(spec: str) -> Path:
     return tools(f"{name}-{version}", spec) / "node_modules" / ".bin" / name
 
 
-def tools(label: str, *specs: str) -> Path:
-    """Return a folder with npm packages in its node_modules, installed once a machine below the user's cache."""
+def tools(label: str, *specs: str, overrides: Mapping[str, str] | None = None) -> Path:
+    """Return a folder with npm packages in its node_modules, installed once a machine below the user's cache.
+
+    `overrides`: npm's, for dependencies that not every registry has.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "libreseed-tests" / label
     done = folder / "done.json"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists() or json.loads(done.read_text()) != list(specs):
-            (folder / "package.json").write_text("{}")
+            (folder / "package.json").write_text(json.dumps({"overrides": dict(overrides or {})}))
             run(["npm", "install", "--no-audit", "--no-fund", *specs], folder)
             done.write_text(json.dumps(specs))
     return folder

@@ -116,6 +116,14 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     envvar="LIBRESEED_HEDGE",
     help="Seconds that the swarm has before the upstream is asked too.",
 )
+@click.option(
+    "--max-age",
+    type=click.FloatRange(0),
+    default=300,
+    show_default=True,
+    envvar="LIBRESEED_MAX_AGE",
+    help="Seconds in which the upstream is not asked again which versions a package has.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log every request and what the network does, to stderr.")
 def serve_command(verbose: bool, **options: Any) -> None:
     """Run the registry on this machine, until Ctrl-C.
