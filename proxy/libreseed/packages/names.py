@@ -4,6 +4,7 @@ Source: npm's `validate-npm-package-name` and the documentation of package.json'
 """
 
 import re
+from fnmatch import fnmatchcase
 from urllib.parse import quote
 
 from libreseed.errors import InvalidInputError
@@ -54,6 +55,17 @@ def is_name(name: str) -> bool:
     except InvalidInputError:
         return False
     return True
+
+
+def check_pattern(pattern: str) -> str:
+    """Return `pattern` when it is a package name, possibly with `*` in it. Raises InvalidInputError."""
+    check_name(pattern.replace("*", "x"))
+    return pattern
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Tell whether `name` is what `pattern` means: `*` stands for any characters, a slash too."""
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def scope_of(name: str) -> str:

@@ -1,12 +1,11 @@
 """Whom the user trusts: pins of names to publishers, and mirrors. Fails closed."""
 
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 import orjson
 
 from libreseed.errors import ConflictError, InvalidInputError, NotFoundError
-from libreseed.packages.names import check_name
+from libreseed.packages.names import check_pattern, matches
 from libreseed.trust.keys import format_key, parse_key
 
 
@@ -27,7 +26,7 @@ class TrustRules:
 
     def publisher_of(self, name: str) -> bytes | None:
         """Return the key that `name` is pinned to: an exact pin first, then the longest pattern that matches."""
-        matching = [pin for pin in self.pins if pin.pattern == name or fnmatchcase(name, pin.pattern)]
+        matching = [pin for pin in self.pins if matches(name, pin.pattern)]
         best = max(matching, key=lambda pin: (pin.pattern == name, len(pin.pattern)), default=None)
         return best.key if best else None
 
@@ -84,9 +83,3 @@ class TrustRules:
         except (orjson.JSONDecodeError, AttributeError) as error:
             raise InvalidInputError(f"not JSON of the known form: {error}") from error
         raise InvalidInputError("'pins' or 'mirrors' is missing")
-
-
-def check_pattern(pattern: str) -> str:
-    """Return `pattern` when it is a package name, possibly with `*` in it. Raises InvalidInputError."""
-    check_name(pattern.replace("*", "x"))
-    return pattern
