@@ -5,6 +5,7 @@ every form that leaves it gets our own.
 """
 
 import re
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ Packument = dict[str, Any]
 Manifest = dict[str, Any]
 
 ABBREVIATED_TYPE = "application/vnd.npm.install-v1+json"
+REPLACED_BY = "_replacedBy"
+"""The version whose tarball is given out for a manifest, when it is another one's than its own."""
 
 _ABBREVIATED_FIELDS = (
     "name",
@@ -87,6 +90,8 @@ def abbreviated(packument: Packument) -> Packument:
         "dist-tags": packument["dist-tags"],
         "versions": {version: _abbreviate(manifest) for version, manifest in packument["versions"].items()},
     }
+    if "policyRestrictions" in packument:
+        short["policyRestrictions"] = packument["policyRestrictions"]
     if isinstance(time, dict):
         short["time"] = time
         if "modified" in time:
@@ -103,13 +108,18 @@ def portable(packument: Packument) -> Packument:
 def manifest_of(packument: Packument, wanted: str) -> Manifest:
     """Return the manifest of a version, dist-tag or range. Raises NotFoundError."""
     versions: dict[str, Manifest] = packument["versions"]
-    exact = versions.get(wanted) or versions.get(str(packument["dist-tags"].get(wanted)))
-    if exact is not None:
-        return exact
-    best = None if _EXACT_VERSION.fullmatch(wanted) else _max_satisfying(list(versions), wanted)
+    best = best_version(versions, packument["dist-tags"], wanted)
     if best is None:
         raise NotFoundError(f"{packument['name']} has no version {wanted}.")
     return versions[best]
+
+
+def best_version(versions: Collection[str], tags: Mapping[str, Any], wanted: str) -> str | None:
+    """Return which of the versions a version, dist-tag or range means, None when it is none of them."""
+    for exact in (wanted, tags.get(wanted)):
+        if isinstance(exact, str) and exact in versions:
+            return exact
+    return None if _EXACT_VERSION.fullmatch(wanted) else _max_satisfying(list(versions), wanted)
 
 
 def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
@@ -121,9 +131,15 @@ def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
         if manifest is not None:
             return manifest
     for manifest in versions.values():
-        if file == _url_file(manifest):
+        if file == file_at(manifest):
             return manifest
     raise NotFoundError(f"{name} has no tarball {file}.")
+
+
+def file_at(manifest: Manifest) -> str:
+    """Return the file name in the URL that a manifest gives for its tarball, "" when it gives none."""
+    url = manifest["dist"].get("tarball")
+    return urlsplit(url).path.rpartition("/")[2] if isinstance(url, str) else ""
 
 
 def upstream_tarball(manifest: Manifest) -> str | None:
@@ -133,7 +149,7 @@ def upstream_tarball(manifest: Manifest) -> str | None:
 
 
 def _with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> Manifest:
-    path = tarball_path(name, version)
+    path = tarball_path(name, str(manifest.get(REPLACED_BY, version)))
     return {**manifest, "dist": {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}}
 
 
@@ -152,8 +168,3 @@ def _max_satisfying(versions: list[str], wanted: str) -> str | None:
     except ValueError:
         return None
     return best if isinstance(best, str) else None
-
-
-def _url_file(manifest: Manifest) -> str:
-    url = manifest["dist"].get("tarball")
-    return urlsplit(url).path.rpartition("/")[2] if isinstance(url, str) else ""
