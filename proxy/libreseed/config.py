@@ -1,7 +1,8 @@
 """Settings of a node, and the TOML file that they may stand in."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Settings:
     `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
     that the swarm has before the upstream is asked too, `max_age` those in which a packument from there is fresh.
     `share` is whether what comes from the upstream is seeded; `mirrors_needed` how many trusted mirrors must agree.
+    `policy` is the table that `packages.policy` reads; `minimum_release_age`, such as `7d`, stands before its own.
     """
 
     root: Path
@@ -43,6 +45,8 @@ class Settings:
     mirrors_needed: int = 1
     hedge: float = 0.2
     max_age: float = 300.0
+    minimum_release_age: str = ""
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_dir(self) -> Path:

@@ -11,6 +11,7 @@ from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
+from libreseed.delivery.policing import Policing
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.search import Search
@@ -19,6 +20,7 @@ from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NetworkError, SwarmError
 from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.packages.policy import read_policy
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
 from libreseed.publishing.releases import Releases
@@ -88,6 +90,7 @@ class Node:
 
     async def _start(self) -> None:
         settings = self.settings
+        self._policing = policing = Policing(read_policy(settings.policy, settings.minimum_release_age))
         self._cleanup.enter_context(RootLock(settings.state_dir))
         self._key = await asyncio.to_thread(Keyring(settings.keys_dir).default)
         database = await Database.open(settings.database_file)
@@ -128,6 +131,7 @@ class Node:
             self.trust,
             RecordReader(self._overlay, records, fetcher),
             self._upstream,
+            policing,
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
@@ -138,6 +142,7 @@ class Node:
             fetcher,
             self._packuments,
             self._upstream,
+            policing,
             hedge=settings.hedge,
             share=settings.share,
         )
@@ -159,7 +164,7 @@ class Node:
             releases.resume(),
             self._overlay.bootstrap(settings.bootstrap),
         )
-        search = Search(self._packuments, ListingStore(database), self._upstream)
+        search = Search(self._packuments, ListingStore(database), self._upstream, policing)
         provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)
         app = make_app(
             Services(
@@ -184,6 +189,7 @@ class Node:
         self._cleanup.push_async_callback(provenance.close)
         self._cleanup.push_async_callback(search.close)
         self._cleanup.push_async_callback(tarballs.close)
+        self._cleanup.push_async_callback(policing.close)
 
     async def status(self) -> dict[str, Any]:
         """Return what `GET /-/libreseed/status` shows (DESIGN's command-line contract)."""

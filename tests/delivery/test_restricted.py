@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
+from libreseed.delivery.policing import Policing
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import STREAM_FROM, TarballDelivery
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.packages.integrity import format_integrity
+from libreseed.packages.policy import Policy
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
@@ -81,16 +83,18 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         stack.push_async_callback(upstream.close)
         seeding = Seeding(blobs, catalogue, session)
         fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+        policing = Policing(Policy())
         packuments = PackumentDelivery(
             publications,
             PackumentStore(database),
             TrustFile(tmp_path / "trust.json"),
             RecordReader(overlay, RecordStore(database), fetcher),
             upstream,
+            policing,
             freshness=Freshness(upstream=0.0, patience=10.0),
         )
         stack.push_async_callback(packuments.close)
-        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, upstream)
+        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, upstream, policing)
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
         packuments.on_upstream = lambda packument: mirrored.append(packument.name)

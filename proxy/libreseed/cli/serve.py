@@ -14,12 +14,15 @@ from libreseed.config import DEFAULT_PORT, Settings, read_config
 from libreseed.node import Node
 
 _OWN_OPTIONS = {"config", "verbose"}
+_TABLES = {"policy"}
 
 
 def _load_config(context: click.Context, _: click.Parameter, file: Path | None) -> None:
     if file is not None:
         known = {parameter.name for parameter in context.command.params if parameter.name} - _OWN_OPTIONS
-        context.default_map = {**(context.default_map or {}), **read_config(file, known)}
+        values = read_config(file, known | _TABLES)
+        context.ensure_object(dict).update({table: values.pop(table) for table in _TABLES & values.keys()})
+        context.default_map = {**(context.default_map or {}), **values}
 
 
 @click.command("serve", short_help="Run the registry on this machine.")
@@ -124,8 +127,16 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     envvar="LIBRESEED_MAX_AGE",
     help="Seconds in which the upstream is not asked again which versions a package has.",
 )
+@click.option(
+    "--minimum-release-age",
+    envvar="LIBRESEED_MINIMUM_RELEASE_AGE",
+    default="",
+    metavar="AGE",
+    help="Show no version before it is this old, such as 7d; exceptions and other rules: [policy] of the TOML file.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log every request and what the network does, to stderr.")
-def serve_command(verbose: bool, **options: Any) -> None:
+@click.pass_context
+def serve_command(context: click.Context, /, verbose: bool, **options: Any) -> None:
     """Run the registry on this machine, until Ctrl-C.
 
     Every option can be set by a variable LIBRESEED_… and by a key in a TOML file. What is fetched and published
@@ -136,7 +147,7 @@ def serve_command(verbose: bool, **options: Any) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    settings = Settings(**options)
+    settings = Settings(**options, **context.ensure_object(dict))
     if sys.platform == "win32":
         asyncio.run(_serve(settings))
     else:

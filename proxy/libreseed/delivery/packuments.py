@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from libreseed.delivery.errands import Errands, outcome
+from libreseed.delivery.policing import Judged, Policing
 from libreseed.delivery.records import FoundRecord, RecordReader
 from libreseed.delivery.sources import Source
 from libreseed.errors import (
@@ -61,7 +62,8 @@ class Freshness:
 @dataclass(frozen=True, slots=True)
 class FoundPackument:
     """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
-    by version `(v1, v2, length)`; `seeders` are the publisher's."""
+    by version `(v1, v2, length)`; `seeders` are the publisher's. `judged` is what the policy says of it, None when
+    that has nothing to say."""
 
     name: str
     body: bytes
@@ -69,10 +71,14 @@ class FoundPackument:
     torrents: dict[str, Any] = field(default_factory=dict)
     restricted: bool = False
     seeders: tuple[Endpoint, ...] = ()
+    judged: Judged | None = None
 
 
 class PackumentDelivery:
-    """Answers "which versions exist". `on_upstream` is called with each packument that came anew from the upstream."""
+    """Answers "which versions exist", and may be had by the policy.
+
+    `on_upstream` is called with each packument that came anew from the upstream.
+    """
 
     def __init__(
         self,
@@ -81,6 +87,7 @@ class PackumentDelivery:
         trust: TrustFile,
         records: RecordReader,
         upstream: Upstream | None,
+        policing: Policing,
         *,
         mirrors_needed: int = 1,
         freshness: Freshness | None = None,
@@ -91,6 +98,7 @@ class PackumentDelivery:
         self._trust = trust
         self._records = records
         self._upstream = upstream
+        self._policing = policing
         self._mirrors_needed = mirrors_needed
         self._freshness = freshness or Freshness()
         self._refreshing: Errands[tuple[str, ...], StoredPackument] = Errands()
@@ -109,12 +117,29 @@ class PackumentDelivery:
         """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
         return self._upstream is not None and not self._publications.has(name) and self.publisher_of(name) is None
 
+    def has_source(self, name: str) -> bool:
+        """Tell whether there is anybody whose word about `name`, not published here, would count."""
+        return bool(self._upstream is not None or self.publisher_of(name) or self._trust.rules().mirrors)
+
     async def is_private(self, name: str) -> bool:
         """Tell whether nobody but the upstream may learn of `name`."""
         return self._upstream is not None and await self._upstream.is_private(name)
 
-    async def find(self, name: str) -> FoundPackument:
-        """Return the packument of `name`, from the one who owns the name.
+    async def find(self, name: str, *, for_writing: bool = False) -> FoundPackument:
+        """Return what may be had of the packument of `name`. `for_writing`: all of it when it was published here.
+
+        Raises ForbiddenError when nothing may be had, and as `find_whole` does.
+        """
+        if not self._policing.concerns(name) or (for_writing and self._publications.has(name)):
+            return await self.find_whole(name)
+        self._policing.check_name(name)
+        whole = await self.find_whole(name)
+        judged = await self._policing.judge(name, whole.body, own=self._publications.has(name))
+        judged.check_any()
+        return replace(whole, body=judged.body, judged=judged)
+
+    async def find_whole(self, name: str) -> FoundPackument:
+        """Return the packument of `name`, from the one who owns the name, whatever the policy says of it.
 
         Order: published here; pinned to a publisher; the upstream; trusted mirrors. Raises NotFoundError when all
         who can know say there is none, UnavailableError when one could not answer, TrustError for a refusal.
@@ -137,6 +162,12 @@ class PackumentDelivery:
             self._remember_missing(name, error)
             raise
         return self._found(fresh, "upstream" if fresh.origin == UPSTREAM else "swarm")
+
+    async def refreshed(self, name: str) -> StoredPackument:
+        """Return the packument of `name`, not published here, as its source has it now. Raises as `find_whole` does."""
+        self._refuse_missing(name)
+        stored = await self.stored(name)
+        return await self._refreshing.run((name, *came_through()), lambda: self._refresh(name, stored))
 
     async def stored(self, name: str) -> StoredPackument | None:
         """Return the packument of `name` from the store, whatever its age, if it is from a source still trusted."""

@@ -1,6 +1,7 @@
 """Search: what this node knows, and what the upstream finds."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -9,12 +10,15 @@ import orjson
 
 from libreseed.delivery.errands import Errands
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.policing import Policing
 from libreseed.delivery.remembered import Remembered
 from libreseed.delivery.sources import Source
 from libreseed.errors import LibreseedError, UnavailableError
 from libreseed.packages.names import is_name
 from libreseed.store.listings import Found, ListingStore
 from libreseed.upstream.client import Upstream
+
+log = logging.getLogger(__name__)
 
 _PATH = "-/v1/search"
 _MATCHES = 1000
@@ -48,10 +52,13 @@ class SearchPage:
 class Search:
     """Finds packages by words, and by `keywords:`, `maintainer:`, `author:` and `scope:` as npm does."""
 
-    def __init__(self, packuments: PackumentDelivery, listings: ListingStore, upstream: Upstream | None) -> None:
+    def __init__(
+        self, packuments: PackumentDelivery, listings: ListingStore, upstream: Upstream | None, policing: Policing
+    ) -> None:
         self._packuments = packuments
         self._listings = listings
         self._upstream = upstream
+        self._policing = policing
         self._reading: Errands[str, None] = Errands()
         self._failures: Remembered[bool, LibreseedError] = Remembered(_AGAIN)
 
@@ -68,9 +75,11 @@ class Search:
         page = own[start : start + size]
         theirs = await self._ask(text, max(size - len(page), 1), max(start - len(own), 0), member)
         if theirs is None:
-            return SearchPage(list(map(_object, matches[start : start + size])), len(matches), "store")
+            page = matches[start : start + size]
+            return SearchPage(await self._permitted(list(map(_object, page))), len(matches), "store")
         objects, total = theirs
-        return SearchPage([*map(_object, page), *objects[: size - len(page)]], len(own) + total, "upstream")
+        objects = [*map(_object, page), *objects[: size - len(page)]]
+        return SearchPage(await self._permitted(objects), len(own) + total, "upstream")
 
     async def close(self) -> None:
         """End what is under way."""
@@ -108,6 +117,27 @@ class Search:
             and (member or not await self._packuments.is_private(name))
         ]
         return shown, total
+
+    async def _permitted(self, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Leave out the matches of which the policy gives out nothing, and show the others by the versions that may
+        be had. A page may be shorter for it."""
+        found = await asyncio.gather(*(self._permit(entry) for entry in objects))
+        return [entry for entry in found if entry is not None]
+
+    async def _permit(self, entry: dict[str, Any]) -> dict[str, Any] | None:
+        package = entry["package"]
+        name, version = package["name"], str(package.get("version"))
+        if not self._policing.concerns(name) or self._policing.passes(name, version, package.get("date")):
+            return entry
+        try:
+            self._policing.check_name(name)
+            async with asyncio.timeout(_TIMEOUT):
+                whole = await self._packuments.stored(name) or await self._packuments.find_whole(name)
+                judged = await self._policing.judge(name, whole.body, own=self._packuments.is_published(name))
+        except (LibreseedError, TimeoutError) as error:
+            log.debug("%s is left out of what search shows: %s", name, error)
+            return None
+        return {**entry, "package": judged.listing} if judged.listing is not None else None
 
     async def _is_secret(self, text: str) -> bool:
         """Tell whether the upstream would learn from the text of a package that is not everybody's."""

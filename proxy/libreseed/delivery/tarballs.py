@@ -11,8 +11,10 @@ from libreseed.delivery.expected import Expected, ExpectedTarballs
 from libreseed.delivery.flight import Flight, FoundTarball
 from libreseed.delivery.flow import Flow
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.policing import Policing
 from libreseed.delivery.sources import Source
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
+from libreseed.delivery.tarballpolicy import TarballPolicy
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.packages.integrity import format_integrity
 from libreseed.packages.names import check_name
@@ -45,6 +47,7 @@ class TarballDelivery:
         fetcher: SwarmFetcher,
         packuments: PackumentDelivery,
         upstream: Upstream | None,
+        policing: Policing,
         *,
         hedge: float = HEDGE,
         share: bool = True,
@@ -55,6 +58,7 @@ class TarballDelivery:
         self._fetcher = fetcher
         self._packuments = packuments
         self._upstream = upstream
+        self._policy = TarballPolicy(packuments, policing)
         self._hedge = hedge
         self._share = share
         self._expected = ExpectedTarballs()
@@ -65,9 +69,11 @@ class TarballDelivery:
         """Return the tarball `file` of the package `name`; with `whole`, only when it is complete.
 
         `integrity` is the SHA-512 that the client demands, when it says so: then its lock file is all the trust that
-        is needed. Raises NotFoundError, UnavailableError, IntegrityError, TrustError, StoreError.
+        is needed beside the policy. Raises ForbiddenError when that refuses it, NotFoundError, UnavailableError,
+        IntegrityError, TrustError, StoreError.
         """
         check_name(name)
+        await self._policy.check(name, file, integrity)
         held = self._held(name, file, integrity)
         if held is not None:
             return held
@@ -174,7 +180,7 @@ class TarballDelivery:
             except NotFoundError:
                 log.debug("The stored packument of %s does not know %s.", name, file)
         if integrity is None and expected.digest is None and not self._packuments.is_upstreams(name):
-            found = await self._packuments.find(name)
+            found = await self._packuments.find_whole(name)
             return await self._expected.read(found, file, found.seeders)
         restricted = expected.restricted or await self._packuments.is_private(name)
         if integrity is None:

@@ -6,9 +6,10 @@ from starlette.responses import Response
 
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.sources import SourceCounter
+from libreseed.errors import NotFoundError
 from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
-from libreseed.registry.prepared import Prepared, PreparedPackuments
+from libreseed.registry.prepared import PreparedPackuments
 
 
 class PackumentEndpoints:
@@ -24,8 +25,8 @@ class PackumentEndpoints:
 
         Conditional by If-None-Match, else by If-Modified-Since.
         """
-        found = await self._packuments.find(name)
         for_writing = request.query_params.get("write") == "true"
+        found = await self._packuments.find(name, for_writing=for_writing)
         short = ABBREVIATED_TYPE in request.headers.get("accept", "") and not for_writing
         form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
         self._counter.add(found.source)
@@ -35,9 +36,11 @@ class PackumentEndpoints:
             "Vary": "Accept, Accept-Encoding",
             "Cache-Control": "no-cache",
         }
-        if form.modified:
-            headers["Last-Modified"] = form.modified
-        if _has(request, form):
+        # What the policy leaves of a package changes at other times than the package.
+        modified = form.modified if found.judged is None else ""
+        if modified:
+            headers["Last-Modified"] = modified
+        if _has(request, form.etag, modified):
             return Response(status_code=304, headers=headers)
         media_type = ABBREVIATED_TYPE if short else "application/json"
         if "gzip" in request.headers.get("accept-encoding", ""):
@@ -50,7 +53,12 @@ class PackumentEndpoints:
         found = await self._packuments.find(name)
         self._counter.add(found.source)
         packument = with_tarballs(orjson.loads(found.body), base_url(request))
-        return json_answer(manifest_of(packument, wanted), source=found.source)
+        try:
+            return json_answer(manifest_of(packument, wanted), source=found.source)
+        except NotFoundError:
+            if found.judged is not None:
+                found.judged.check_wanted(wanted)
+            raise
 
     async def dist_tags(self, name: str) -> Response:
         """The dist-tags alone."""
@@ -64,10 +72,10 @@ def base_url(request: Request) -> str:
     return f"{request.url.scheme}://{request.headers['host']}"
 
 
-def _has(request: Request, form: Prepared) -> bool:
+def _has(request: Request, etag: str, modified: str) -> bool:
     """Tell whether the client has this form already (RFC 9110, 13.2.2: a tag decides alone where there is one)."""
     tags = request.headers.get("if-none-match")
     if tags is not None:
-        return form.etag in tags
+        return etag in tags
     # Only the same date: a package that changed hands may go back to an earlier one.
-    return bool(form.modified) and request.headers.get("if-modified-since") == form.modified
+    return bool(modified) and request.headers.get("if-modified-since") == modified
