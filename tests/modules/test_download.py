@@ -1,7 +1,7 @@
 import pytest
 from aiohttp import web
 
-from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.errors import ForbiddenError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules import download as download_module
 from libreseed.modules.download import RegistryClient
 from libreseed.modules.lockfile import LockedPackage
@@ -19,7 +19,7 @@ def answers(registry, monkeypatch):
     async def answer(request):
         if statuses:
             registry.requests.append(request)
-            return web.Response(status=statuses.pop(0))
+            return web.Response(status=statuses.pop(0), body=b'{"error": "It is blocked."}')
         return await real(request)
 
     registry.respond = answer
@@ -45,6 +45,14 @@ async def test_a_fault_is_asked_again_and_an_answer_is_not(registry, answers, tm
         with pytest.raises(NotFoundError, match="answered 404"):
             await client.download(PACKAGE, tmp_path / "t")
         assert len(registry.requests) == 1
+
+
+async def test_a_refusal_says_why(registry, answers, tmp_path):
+    async with RegistryClient(registry.url) as client:
+        answers[:] = [403]
+        with pytest.raises(ForbiddenError, match=r"refuses @s/a@1\.0\.0: It is blocked\."):
+            await client.download(PACKAGE, tmp_path / "t")
+    assert len(registry.requests) == 1
 
 
 async def test_a_tarball_without_end_is_refused(registry, answers, tmp_path, monkeypatch):

@@ -7,8 +7,9 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+import orjson
 
-from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.errors import ForbiddenError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.lockfile import LockedPackage
 from libreseed.packages.integrity import format_integrity
 
@@ -16,6 +17,7 @@ CONNECTIONS = 16
 MAX_TARBALL = 2**30
 ATTEMPTS = 3
 CHUNK = 256 * 1024
+MAX_ERROR = 64 * 1024
 
 _TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=15, sock_read=90)
 _STATUS_TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -68,7 +70,7 @@ class RegistryClient:
         That is the answer's `X-Libreseed-Source`, or "registry" when it has none.
 
         The sha512 goes along in `pacote-integrity`, as npm sends it: with it the registry can ask the swarm without
-        knowing the package. Raises NotFoundError, UnavailableError, IntegrityError (over 1 GiB).
+        knowing the package. Raises NotFoundError, ForbiddenError, UnavailableError, IntegrityError (over 1 GiB).
         """
         problem = ""
         for attempt in range(ATTEMPTS):
@@ -92,6 +94,8 @@ class RegistryClient:
         async with self._session.get(url, headers=headers) as response:
             if response.status in _RETRIED:
                 raise _AgainError(f"it answered {response.status}")
+            if response.status == 403:
+                raise ForbiddenError(f"{self.url} refuses {package.name}@{package.version}: {await _reason(response)}")
             if response.status != 200:
                 raise NotFoundError(
                     f"{package.name}@{package.version} is not to be had: {self.url} answered {response.status}.",
@@ -108,6 +112,17 @@ class RegistryClient:
                 if size > MAX_TARBALL:
                     raise IntegrityError(f"The tarball of {package.name}@{package.version} is over 1 GiB.")
                 file.write(chunk)
+
+
+async def _reason(response: aiohttp.ClientResponse) -> str:
+    """Return what the registry says in an error, as npm's registries do: `{"error": …}`."""
+    try:
+        match orjson.loads(await response.content.read(MAX_ERROR)):
+            case {"error": str(reason)}:
+                return reason
+    except orjson.JSONDecodeError:
+        pass
+    return f"it answered {response.status}, and does not say why."
 
 
 class _AgainError(Exception):
