@@ -1,4 +1,4 @@
-"""What real clients do with what the policy hides: they take another version, or fail and say why as far as they can."""
+"""What real clients do with what the policy hides: they take another version, or fail and say what they can."""
 
 import asyncio
 import json
