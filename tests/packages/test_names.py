@@ -6,9 +6,11 @@ from libreseed.errors import InvalidInputError
 from libreseed.packages.names import (
     base_name,
     check_name,
+    check_pattern,
     check_publishable_name,
     is_name,
     key_text,
+    matches,
     scope_of,
     tarball_file,
     tarball_path,
@@ -125,3 +127,26 @@ def test_tarballs() -> None:
 def test_files_of_another_package(file: str) -> None:
     with pytest.raises(InvalidInputError):
         version_of_tarball("@babel/core", file)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "expected"),
+    [
+        ("a", "a", True),
+        ("ab", "a", False),
+        ("ab", "a*", True),
+        ("@s/a", "@s/*", True),
+        ("@s/a", "*", True),
+        ("@t/a", "@s/*", False),
+        ("A", "a*", False),
+    ],
+)
+def test_patterns(name: str, pattern: str, expected: bool) -> None:
+    assert check_pattern(pattern) == pattern
+    assert matches(name, pattern) is expected
+
+
+@pytest.mark.parametrize("pattern", ["", "a b", "[ab]", "a?", "@s/", "../*"])
+def test_what_is_no_pattern(pattern: str) -> None:
+    with pytest.raises(InvalidInputError):
+        check_pattern(pattern)

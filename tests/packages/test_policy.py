@@ -19,7 +19,6 @@ def refusal(table: dict[str, Any], name: str, version: str, released: object = O
 def test_nothing_is_refused_without_rules() -> None:
     assert read_policy({}) == Policy()
     assert not Policy().has_rules
-    assert not Policy().concerns("a")
     assert refusal({}, "a", "1.0.0", None, deprecated="old") is None
 
 
@@ -97,10 +96,11 @@ def test_whole_names() -> None:
 
 def test_what_must_be_known() -> None:
     blocks = read_policy({"block": ["a"], "replace": {"b@1.0.0": "1.0.1"}})
-    assert [blocks.concerns(name) for name in "abc"] == [True, True, False]
+    assert [blocks.about(name).has_rules for name in "abc"] == [True, True, False]
     assert not blocks.needs_metadata("a", "1.0.0")
     aged = read_policy({"minimum-release-age": "7d", "minimum-release-age-exceptions": ["a@1.x"]})
-    assert aged.concerns("c")
+    assert aged.about("c").has_rules
+    assert aged.about("c").needs_metadata("c", "1.0.0")
     assert [aged.needs_metadata("a", version) for version in ("1.0.0", "2.0.0", "")] == [False, True, True]
     assert not aged.reads_manifest("a", "2.0.0")
     assert read_policy({"licenses": ["MIT"]}).reads_manifest("a", "1.0.0")

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from libreseed.packages.policy import Policy, Refusal
 
 _LIMIT = 128 << 20
 """Bytes of judged packuments that are kept."""
+_NAMES = 10_000
+"""Packages for which it is kept what rules have to do with them."""
 _OVERHEAD = 300
 """Bytes that a version takes beside the JSON, roughly."""
 
@@ -68,10 +71,10 @@ class Judged:
 
 
 class Policing:
-    """Applies the policy. `now` gives seconds since the epoch."""
+    """Applies the policy. `now` gives seconds since the epoch; `about` the part of the policy that names a package."""
 
     def __init__(self, policy: Policy, now: Callable[[], float] = time.time) -> None:
-        self.policy = policy
+        self.about = lru_cache(_NAMES)(policy.about)
         self._now = now
         self._kept: OrderedDict[str, Judged] = OrderedDict()
         self._size = 0
@@ -79,11 +82,11 @@ class Policing:
 
     def concerns(self, name: str) -> bool:
         """Tell whether any rule may have to do with `name`; for other names nothing is to be done."""
-        return self.policy.concerns(name)
+        return self.about(name).has_rules
 
     def check_name(self, name: str) -> None:
         """Raise ForbiddenError when all of `name` is blocked, whatever versions there are."""
-        refusal = self.policy.refuses_name(name)
+        refusal = self.about(name).refuses_name(name)
         if refusal is not None:
             raise ForbiddenError(refusal.sentence(name))
 
@@ -92,14 +95,15 @@ class Policing:
 
         A file that is not named as npm does may be any version.
         """
-        refusal = self.policy.refuses_version(name, standard_version(name, file))
+        refusal = self.about(name).refuses_version(name, standard_version(name, file))
         if refusal is not None:
             raise ForbiddenError(refusal.sentence(f"{file} of {name}"))
 
     def passes(self, name: str, version: str, released: object) -> bool:
         """Tell whether number and date are enough to say that a version may be had."""
-        return not self.policy.reads_manifest(name, version) and (
-            self.policy.refuses(name, version, {}, released, self._now()) is None
+        rules = self.about(name)
+        return not rules.reads_manifest(name, version) and (
+            rules.refuses(name, version, {}, released, self._now()) is None
         )
 
     async def judge(self, name: str, source: bytes, *, own: bool) -> Judged:
@@ -115,7 +119,7 @@ class Policing:
         await self._working.close()
 
     async def _work(self, name: str, source: bytes, own: bool) -> Judged:
-        judged = await asyncio.to_thread(_judge, self.policy, name, source, self._now(), own)
+        judged = await asyncio.to_thread(_judge, self.about(name), name, source, self._now(), own)
         self._keep(judged)
         return judged
 

@@ -68,11 +68,11 @@ class TarballPolicy:
 
     def _matters(self, name: str, file: str) -> bool:
         """Tell whether more than the name and the version in it must be known of a tarball."""
-        return self._policing.policy.needs_metadata(name, standard_version(name, file))
+        return self._policing.about(name).needs_metadata(name, standard_version(name, file))
 
     def _check_unknown(self, name: str, file: str) -> None:
         self._policing.check_tarball(name, file)
-        if self._policing.policy.refuse_unknown and self._matters(name, file):
+        if self._policing.about(name).refuse_unknown and self._matters(name, file):
             raise ForbiddenError(
                 f'{file} of {name} is blocked by the rule unknown = "refuse" of this registry: nobody that it asks'
                 " knows that version, so its age or licence cannot be told."

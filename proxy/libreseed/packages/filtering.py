@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any
 
-from nodesemver import SemVer, make_semver, valid
+from nodesemver import SemVer, make_semver
 
 from libreseed.packages.packument import REPLACED_BY, Manifest, Packument
 from libreseed.packages.policy import Policy, Refusal
@@ -94,17 +94,24 @@ def _retagged(tags: Mapping[str, Any], shown: Mapping[str, Manifest]) -> dict[st
 def _latest(hidden: object, shown: Mapping[str, Manifest]) -> str:
     """Return what `latest` is instead of a hidden version: as npm's `before` chooses, the newest that is not newer,
     neither a prerelease nor deprecated if possible; when all are newer, the newest of them."""
-    readable = {version: make_semver(version, loose=True) for version in shown if valid(version, loose=True)}
-    if not readable:
+    numbers = {version: number for version in shown if (number := _number(version)) is not None}
+    if not numbers:
         return list(shown)[-1]
-    bound = make_semver(hidden, loose=True) if isinstance(hidden, str) and valid(hidden, loose=True) else None
+    bound = _number(hidden)
 
     def rank(version: str) -> tuple[bool, bool, bool, Any]:
-        number = readable[version]
+        number = numbers[version]
         not_newer = bound is None or number.compare(bound) <= 0
         return not number.prerelease, not_newer, not shown[version].get("deprecated"), _order(number)
 
-    return max(readable, key=rank)
+    return max(numbers, key=rank)
+
+
+def _number(version: object) -> SemVer | None:
+    try:
+        return make_semver(version, loose=True)
+    except ValueError:
+        return None
 
 
 @cmp_to_key

@@ -65,7 +65,7 @@ def check_pattern(pattern: str) -> str:
 
 def matches(name: str, pattern: str) -> bool:
     """Tell whether `name` is what `pattern` means: `*` stands for any characters, a slash too."""
-    return name == pattern or fnmatchcase(name, pattern)
+    return name == pattern or ("*" in pattern and fnmatchcase(name, pattern))
 
 
 def scope_of(name: str) -> str:

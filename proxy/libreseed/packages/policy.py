@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -86,16 +87,17 @@ class Policy:
     @property
     def has_rules(self) -> bool:
         """Whether there is anything that it could refuse or replace."""
-        return bool(self.block or self.replace or self._needs_metadata)
+        return bool(self.block or self.replace or self.age or self.hide_deprecated or self.licences)
 
-    @property
-    def _needs_metadata(self) -> bool:
-        return bool(self.age or self.hide_deprecated or self.licences)
-
-    def concerns(self, name: str) -> bool:
-        """Tell whether any rule may have to do with `name`."""
-        rules = (*self.block, *(replacement.pattern for replacement in self.replace))
-        return self._needs_metadata or any(rule.names(name) for rule in rules)
+    def about(self, name: str) -> "Policy":
+        """Return the rules that may have to do with `name`; of many versions of it they are asked faster."""
+        return changed(
+            self,
+            age_exceptions=_about(self.age_exceptions, name),
+            block=_about(self.block, name),
+            allow=_about(self.allow, name),
+            replace=tuple(replacement for replacement in self.replace if replacement.pattern.names(name)),
+        )
 
     def needs_metadata(self, name: str, version: str) -> bool:
         """Tell whether name and version alone do not decide, once `refuses_version` has found nothing."""
@@ -194,6 +196,10 @@ def read_policy(table: object, age: str = "") -> Policy:
         refuse_unlicensed=chosen["no-license"] == "refuse",
         refuse_unknown=chosen["unknown"] == "refuse",
     )
+
+
+def _about(patterns: tuple[Pattern, ...], name: str) -> tuple[Pattern, ...]:
+    return tuple(pattern for pattern in patterns if pattern.names(name))
 
 
 def _covered(exceptions: tuple[Pattern, ...], name: str, version: str) -> bool:
