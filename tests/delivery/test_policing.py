@@ -6,6 +6,7 @@ import pytest
 from libreseed.delivery import policing as module
 from libreseed.delivery.policing import Policing
 from libreseed.errors import ForbiddenError
+from libreseed.packages.packument import manifest_of_tarball
 from libreseed.packages.policy import read_policy
 from support.packages import manifest_of
 
@@ -69,6 +70,17 @@ async def test_names_and_files(policing: Policing) -> None:
     for file in ("a-2.0.0.tgz", "a-2.0.0+x.tgz", "anything.tgz"):
         with pytest.raises(ForbiddenError, match=r'of a is blocked by the rule block "a@2\.0\.0"'):
             policing.check_tarball("a", file)
+
+
+async def test_one_file_name_for_all_versions(policing: Policing) -> None:
+    """The version that is judged is the one whose tarball would be sent."""
+    content = orjson.loads(packument("a", "2.0.0", "1.0.0"))
+    for manifest in content["versions"].values():
+        manifest["dist"]["tarball"] = "http://registry.test/package.tgz"
+    judged = await policing.judge("a", orjson.dumps(content), own=False)
+    assert judged.version_of("package.tgz") == manifest_of_tarball(content, "package.tgz")["version"] == "2.0.0"
+    assert judged.version_of("a-1.0.0.tgz") == "1.0.0"
+    assert judged.version_of("a-7.0.0.tgz") is None
 
 
 @pytest.mark.parametrize(("versions", "more"), [(["2.0.0"], ""), (["2.0.0", "2.0.0+x"], " So is every other version.")])

@@ -146,7 +146,8 @@ def _judge(policy: Policy, name: str, source: bytes, now: float, own: bool) -> J
     integrities = {
         version: str(manifest["dist"].get("integrity", "")) for version, manifest in packument["versions"].items()
     }
-    files = {file_at(manifest): version for version, manifest in packument["versions"].items()}
+    # Of versions with the same file name the first is meant, as in `manifest_of_tarball`.
+    files = {file_at(manifest): version for version, manifest in reversed(packument["versions"].items())}
     return Judged(
         name,
         source,
