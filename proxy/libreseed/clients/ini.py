@@ -24,7 +24,7 @@ def parse_ini(text: str) -> dict[str, Value]:
     for line in re.split(r"[\r\n]+", text.removeprefix("\ufeff")):
         if not line.strip() or line.lstrip()[0] in ";#":
             continue
-        if _SECTION.fullmatch(line):
+        if is_section(line):
             break
         name, equals, raw = line.partition("=")
         if not name:
@@ -43,6 +43,11 @@ def parse_ini(text: str) -> dict[str, Value]:
         else:
             settings[key] = value
     return settings
+
+
+def is_section(line: str) -> bool:
+    """Tell whether a line, without its end, begins a `[section]`."""
+    return _SECTION.fullmatch(line) is not None
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libreseed.upstream.ini import expand, parse_ini
+from libreseed.clients.ini import expand, parse_ini
 
 
 @pytest.mark.parametrize(

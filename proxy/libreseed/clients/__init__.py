@@ -1,0 +1,1 @@
+"""The configuration files of npm, pnpm, yarn and bun: pointing them at a registry, and back."""
