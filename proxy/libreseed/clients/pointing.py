@@ -1,0 +1,99 @@
+"""Points the clients' files at a registry, and back."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from libreseed.clients.endpoint import Endpoint
+from libreseed.clients.memory import Memory, Remembered, read, write
+from libreseed.clients.places import Place
+from libreseed.errors import ConfigError, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to a file.
+
+    `action` is `created`, `changed` or `unchanged` by pointing; `restored`, `removed` or `gone` by undoing, or
+    `merged`: what was edited since is kept. `former` is the registry that the file named before, if it did.
+    `complete` is false when something that had been written was edited since, and is left as it is.
+    """
+
+    client: str
+    path: Path
+    action: str
+    former: str | None = None
+    complete: bool = True
+
+
+def point(places: Iterable[Place], endpoint: Endpoint, memory: Memory, scope: str, *, dry: bool) -> list[Change]:
+    """Point the files at `endpoint` and remember what they were (blocking); with `dry`, only tell what would be done.
+
+    Nothing is written unless all can be. Raises ConfigError: a file is in a form that is not understood; StoreError.
+    """
+    entries, texts = memory.load(), dict[Path, str]()
+    changes = []
+    for place in places:
+        path = place.path.resolve()
+        current = read(path)
+        try:
+            if place.rivals and not any(place.format.registry_of(read(rival) or "") for rival in place.rivals):
+                continue
+            known = entries.get(path)
+            before = current if known is None else known.former(current)[0]
+            text = place.format.point(current or "", endpoint)
+            former = place.format.registry_of(before or "")
+        except ConfigError as error:
+            raise ConfigError(
+                f"{place.path} cannot be changed: {error.message}.",
+                hint=f"Set its registry to {endpoint.url} by hand, or name the other clients with --client.",
+            ) from error
+        action = "unchanged" if text == current else "changed" if current is not None else "created"
+        changes.append(Change(place.client, place.path, action, former))
+        if action != "unchanged":
+            texts[path] = text
+            entries[path] = Remembered(place.client, known.scope if known else scope, before, text)
+    if not dry and texts:
+        # First what was, then what is: an interruption in between loses nothing.
+        memory.save(entries)
+        for path, text in texts.items():
+            write(path, text)
+    return changes
+
+
+def take_back_all(memory: Memory, scope: str, clients: Collection[str], *, dry: bool) -> list[Change]:
+    """Put back what was before in the files of `scope` (blocking), of these clients or, with none, of all.
+
+    Raises StoreError.
+    """
+    entries = memory.load()
+    changes = []
+    for path, remembered in list(entries.items()):
+        if remembered.scope != scope or (clients and remembered.client not in clients):
+            continue
+        current = read(path)
+        text, complete = remembered.former(current)
+        action = "merged"
+        if current is None:
+            action = "gone"
+        elif text is None:
+            action = "removed"
+        elif text == remembered.before:
+            action = "restored"
+        if not dry:
+            _put_back(path, text, current)
+        del entries[path]
+        changes.append(Change(remembered.client, path, action, complete=complete))
+    if changes and not dry:
+        memory.save(entries)
+    return changes
+
+
+def _put_back(path: Path, text: str | None, current: str | None) -> None:
+    if text is not None and text != current:
+        write(path, text)
+    elif text is None and current is not None:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise StoreError(f"Cannot remove {path}: {error.strerror}.") from error
