@@ -52,13 +52,27 @@ def complaints(errors: str) -> list[str]:
     return [line[:_LINE] for line in bare if line and not _NOISE.match(line)]
 
 
-async def list_config(environment: Mapping[str, str], directory: Path, *, timeout: float) -> dict[str, object]:
+async def list_config(
+    environment: Mapping[str, str], directory: Path, *, project: Path | None = None, timeout: float
+) -> dict[str, object]:
     """Return npm's effective configuration in `directory`, without the values that npm protects.
 
+    The project is the folder `project`, by default the one that npm finds from `directory` upwards.
     Runs `npm config ls -l --json` for at most `timeout` seconds. Raises UnavailableError: npm is not found, fails,
     does not answer in time or answers no JSON.
     """
-    return await _list_config(environment, directory, [], timeout)
+    flags = [] if project is None else [f"--prefix={project}"]
+    done = await run_npm(["config", "ls", "-l", "--json", *flags], directory, environment, timeout=timeout)
+    if done.code:
+        reason = next(iter(complaints(done.errors)), f"exit code {done.code}")
+        raise UnavailableError(f"npm did not tell its configuration: {reason}.")
+    try:
+        config = orjson.loads(done.output)
+    except orjson.JSONDecodeError:
+        config = None
+    if not isinstance(config, dict):
+        raise UnavailableError("npm told its configuration in a form that is not JSON.")
+    return config
 
 
 async def default_registry(environment: Mapping[str, str], *, timeout: float) -> str:
@@ -72,25 +86,8 @@ async def default_registry(environment: Mapping[str, str], *, timeout: float) ->
         # Variables, because npm lets them win over its own flags here; two files, because it reads none twice.
         rest["npm_config_userconfig"] = str(empty / "user")
         rest["npm_config_globalconfig"] = str(empty / "global")
-        # Without a prefix npm would look for a project in the folders above.
-        config = await _list_config(rest, empty, [f"--prefix={empty}"], timeout)
+        config = await list_config(rest, empty, project=empty, timeout=timeout)
     registry = config.get("registry")
     if not isinstance(registry, str):
         raise UnavailableError("npm names no registry of its own.")
     return registry
-
-
-async def _list_config(
-    environment: Mapping[str, str], directory: Path, flags: Sequence[str], timeout: float
-) -> dict[str, object]:
-    done = await run_npm(["config", "ls", "-l", "--json", *flags], directory, environment, timeout=timeout)
-    if done.code:
-        reason = next(iter(complaints(done.errors)), f"exit code {done.code}")
-        raise UnavailableError(f"npm did not tell its configuration: {reason}.")
-    try:
-        config = orjson.loads(done.output)
-    except orjson.JSONDecodeError:
-        config = None
-    if not isinstance(config, dict):
-        raise UnavailableError("npm told its configuration in a form that is not JSON.")
-    return config

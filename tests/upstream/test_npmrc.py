@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from libreseed.errors import ConfigError
+from libreseed.clients.endpoint import Endpoint
+from libreseed.clients.memory import Memory
+from libreseed.clients.npmrc import Npmrc
+from libreseed.clients.places import Place
+from libreseed.clients.pointing import point
+from libreseed.errors import ConfigError, StoreError
 from libreseed.packages.integrity import format_integrity, sha512
 from libreseed.upstream.client import Packument, Upstream
 from libreseed.upstream.npmrc import Own, read_settings
@@ -46,7 +51,16 @@ class Machine:
 
     async def read(self, choice: str = "auto", variables: Mapping[str, str] | None = None) -> UpstreamSettings:
         environment = self.environment | dict(variables or {})
-        return await read_settings(choice, OWN, directory=self.project, environment=environment)
+        return await read_settings(choice, OWN, directory=self.project, environment=environment, memory=self.memory)
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.home / "clients.json")
+
+    def point_here(self, *files: Path) -> None:
+        """Do what `libreseed setup` does."""
+        places = [Place("npm", file, Npmrc()) for file in files]
+        point(places, Endpoint("http://localhost:4880/", "ours"), self.memory, "user", dry=False)
 
     def replace_npm(self, script: str) -> dict[str, str]:
         folder = self.home / "bin"
@@ -148,6 +162,52 @@ async def test_never_ourselves(machine: Machine, where: str) -> None:
     settings = await machine.read(variables=variables)
     assert settings.registry == default
     assert not settings.tls.strict  # the rest of the configuration stays
+
+
+@pytest.mark.parametrize("where", ["user", "project", "both", "everybody"])
+async def test_after_setup_it_is_the_former_one(machine: Machine, where: str) -> None:
+    files = {"user": machine.home / ".npmrc", "project": machine.project / ".npmrc"}
+    former = (
+        "registry=https://former.example/\n//former.example/:_authToken=${TOKEN}\n@corp:registry=https://c.example/"
+    )
+    ignored = "registry=https://ignored.example/"
+    machine.write(
+        **{
+            "user": {"user": former, "project": ""},
+            "project": {"user": ignored, "project": former},
+            "both": {"user": ignored, "project": former},
+            "everybody": {"everybody": former},
+        }[where]
+    )
+    machine.point_here(*(files.values() if where in ("both", "everybody") else [files[where]]))
+    files["user"].write_text(files["user"].read_text() + "\nstrict-ssl=false\n")
+    settings = await machine.read(variables={"TOKEN": "s3cret"})
+    assert settings.registry == "https://former.example/"
+    assert settings.credentials == {"//former.example/": Credentials("Bearer s3cret")}
+    assert settings.scopes == {"@corp": "https://c.example/"}
+    assert not settings.tls.strict, "what was changed since counts"
+
+
+async def test_after_setup_of_a_file_named_by_a_variable(machine: Machine) -> None:
+    mine = machine.home / "mine"
+    mine.write_text("registry=https://former.example/\n")
+    machine.point_here(mine)
+    settings = await machine.read(variables={"NPM_CONFIG_USERCONFIG": str(mine)})
+    assert settings.registry == "https://former.example/"
+
+
+async def test_after_setup_where_nothing_was_named(machine: Machine) -> None:
+    default = (await machine.read()).registry
+    (machine.home / ".npmrc").unlink()
+    machine.point_here(machine.home / ".npmrc")
+    assert (await machine.read()).registry == default
+
+
+async def test_a_damaged_memory_is_told(machine: Machine) -> None:
+    machine.point_here(machine.home / ".npmrc")
+    machine.memory.path.write_text("{")
+    with pytest.raises(StoreError, match="by hand"):
+        await machine.read()
 
 
 async def test_a_project_around_the_folder_for_temporary_files(

@@ -2,6 +2,8 @@
 
 Plain settings come from npm itself, which alone knows its default registry. npm does not tell secrets, so those
 are read from the files and variables that npm reads, in npm's order of precedence.
+
+Where npm has been pointed here by `libreseed setup`, its configuration is read as it was before.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import ipaddress
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +21,10 @@ from typing import TypeVar
 
 from yarl import URL
 
+from libreseed.clients.ini import expand, parse_ini
+from libreseed.clients.memory import Memory, encode
 from libreseed.errors import ConfigError, UnavailableError
 from libreseed.npm import default_registry, list_config
-from libreseed.upstream.ini import expand, parse_ini
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
 
 NPM_TIMEOUT = 20.0
@@ -53,13 +57,16 @@ async def read_settings(
     *,
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    memory: Memory | None = None,
     timeout: float = NPM_TIMEOUT,
 ) -> UpstreamSettings:
     """Return the upstream that the user chose: `auto`, `none` or a URL.
 
-    `auto` is the registry that npm is configured with in `directory` (default: the current one), and npm's built-in
-    one where npm is configured with ourselves. A URL is used with npm's TLS, proxy and credentials, if npm is there.
-    npm has `timeout` seconds. Raises ConfigError: npm cannot be asked, or what it or the user says is no registry.
+    `auto` is the registry that npm is configured with in `directory` (default: the current one). Where that is
+    ourselves, it is the one that npm was configured with before by what `memory` knows (default: the user's), and
+    npm's built-in one when that is ourselves as well. A URL is used with npm's TLS, proxy and credentials, if npm is
+    there. npm has `timeout` seconds each time that it is asked. Raises ConfigError: npm cannot be asked, or what it
+    or the user says is no registry; StoreError: what npm was configured with before cannot be read.
     """
     directory = directory or Path.cwd()
     environment = os.environ if environment is None else environment
@@ -68,6 +75,9 @@ async def read_settings(
     if choice == "auto":
         config = await _effective_config(environment, directory, timeout)
         registry = _registry_url(config.get("registry"))
+        if own.is_at(registry):
+            config = await _former_config(config, environment, directory, memory or Memory(), timeout)
+            registry = _registry_url(config.get("registry"))
         if own.is_at(registry):
             registry = _registry_url(await _told(default_registry(environment, timeout=timeout)))
             if own.is_at(registry):
@@ -86,7 +96,30 @@ async def read_settings(
 
 async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
     public = await _told(list_config(environment, directory, timeout=timeout))
-    return await asyncio.to_thread(_with_secrets, public, environment, directory)
+    return await asyncio.to_thread(_with_secrets, public, environment, _project_folder(directory))
+
+
+async def _former_config(
+    config: Mapping[str, object], environment: Mapping[str, str], directory: Path, memory: Memory, timeout: float
+) -> dict[str, object]:
+    """Return what `config` would be without what `libreseed setup` wrote: npm is asked with copies of its files."""
+    variables = (f"{_PREFIX}userconfig", f"{_PREFIX}globalconfig")
+    rest = {key: value for key, value in environment.items() if key.lower() not in variables}
+    with tempfile.TemporaryDirectory(prefix="libreseed-npm-") as folder:
+        user, project = Path(folder) / "user", Path(folder) / "project"
+
+        def copy() -> None:
+            project.mkdir()
+            files = {user: config.get("userconfig"), project / ".npmrc": _project_folder(directory) / ".npmrc"}
+            for target, source in files.items():
+                text = memory.former(Path(source)) if source and isinstance(source, str | Path) else None
+                target.write_bytes(encode(text or ""))
+
+        await asyncio.to_thread(copy)
+        # The machine's file too, because npm looks for it elsewhere when it is told where the project is.
+        rest |= dict(zip(variables, (str(user), _text(config.get("globalconfig"))), strict=True))
+        public = await _told(list_config(rest, directory, project=project, timeout=timeout))
+        return await asyncio.to_thread(_with_secrets, public, rest, project)
 
 
 async def _told(answer: Awaitable[T]) -> T:
@@ -97,8 +130,8 @@ async def _told(answer: Awaitable[T]) -> T:
         raise ConfigError(error.message, hint=_WAY_OUT) from error
 
 
-def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], directory: Path) -> dict[str, object]:
-    files = [public.get("globalconfig"), public.get("userconfig"), _project_folder(directory) / ".npmrc"]
+def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], project: Path) -> dict[str, object]:
+    files = [public.get("globalconfig"), public.get("userconfig"), project / ".npmrc"]
     merged: dict[str, object] = {}
     for file in files:
         if not isinstance(file, str | Path):
