@@ -70,6 +70,25 @@ async def test_a_registry_is_there_when_it_answers_at_all(registry, answers):
             await client.status()
 
 
+async def test_a_ping_is_answered_or_not(registry, answers):
+    async with RegistryClient(registry.url) as client:
+        answers[:] = [200]
+        await client.ping()
+        assert registry.requests[-1].path == "/-/ping"
+        answers[:] = [503]
+        with pytest.raises(UnavailableError, match="No LibreSeed registry answers"):
+            await client.ping()
+
+
+async def test_a_login_without_a_token_is_told(registry):
+    async with RegistryClient(registry.url) as client:
+        with pytest.raises(UnavailableError, match="Nobody could be logged in"):
+            await client.log_in("ann", "correct horse")
+    async with RegistryClient("http://127.0.0.1:9") as client:
+        with pytest.raises(UnavailableError, match="Nobody could be logged in"):
+            await client.log_in("ann", "correct horse")
+
+
 def test_a_registry_is_a_url():
     with pytest.raises(InvalidInputError):
         RegistryClient("localhost:4880")

@@ -17,6 +17,7 @@ _COMMANDS = {
     "keys": "keys",
     "run": "modules",
     "serve": "serve",
+    "setup": "setup",
     "shims": "modules",
     "status": "status",
     "trust": "trust",

@@ -9,7 +9,14 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-from libreseed.errors import ForbiddenError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.errors import (
+    ForbiddenError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from libreseed.modules.lockfile import LockedPackage
 from libreseed.packages.integrity import format_integrity
 
@@ -48,6 +55,16 @@ class RegistryClient:
     ) -> None:
         await self._session.close()
 
+    async def ping(self) -> None:
+        """Find out whether a registry is there, as `npm ping` does. Raises UnavailableError when none answers."""
+        try:
+            async with self._session.get(f"{self.url}/-/ping", timeout=_STATUS_TIMEOUT) as response:
+                if response.status == 200:
+                    return
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        raise _nobody(self.url)
+
     async def status(self) -> dict[str, Any] | None:
         """Return what the node there says of itself, or None from a registry of another kind.
 
@@ -62,7 +79,28 @@ class RegistryClient:
             return None
         except (aiohttp.ClientError, TimeoutError):
             pass
-        raise UnavailableError(f"No LibreSeed registry answers at {self.url}.", hint="Start one with: libreseed serve")
+        raise _nobody(self.url)
+
+    async def log_in(self, name: str, password: str) -> str:
+        """Log in, or make the account when there is none of that name, as npm does, and return a token.
+
+        Raises UnauthorizedError: not with this password; UnavailableError: no answer that makes sense.
+        """
+        url = f"{self.url}/-/user/org.couchdb.user:{quote(name, safe='')}"
+        reason = "it gave no token"
+        try:
+            async with self._session.put(
+                url, json={"name": name, "password": password}, timeout=_STATUS_TIMEOUT
+            ) as response:
+                answer = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            answer, reason = None, str(error) or "no answer in time"
+        match answer:
+            case {"token": str(token)} if response.status < 300 and token.isprintable() and token:
+                return token
+            case {"error": str(refusal)} if response.status < 500:
+                raise UnauthorizedError(f"{self.url} does not let {name!r} in: {refusal[:300]}")
+        raise UnavailableError(f"Nobody could be logged in at {self.url}: {reason}.", hint="Try again later.")
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.
@@ -123,6 +161,10 @@ async def _reason(response: aiohttp.ClientResponse) -> str:
     except orjson.JSONDecodeError:
         pass
     return f"it answered {response.status}, and does not say why."
+
+
+def _nobody(url: str) -> UnavailableError:
+    return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
 
 
 class _AgainError(Exception):
