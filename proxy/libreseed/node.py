@@ -14,6 +14,7 @@ from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.search import Search
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
@@ -131,12 +132,15 @@ class Node:
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
+        provenance = Provenance(self._packuments, DocumentStore(database), self.trust, self._upstream)
+        signatures = Signatures(self._packuments, provenance, self.trust)
         tarballs = TarballDelivery(
             self._catalogue,
             blobs,
             self._seeding,
             fetcher,
             self._packuments,
+            signatures,
             self._upstream,
             hedge=settings.hedge,
             share=settings.share,
@@ -160,7 +164,6 @@ class Node:
             self._overlay.bootstrap(settings.bootstrap),
         )
         search = Search(self._packuments, ListingStore(database), self._upstream)
-        provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)
         app = make_app(
             Services(
                 self._packuments,
@@ -170,6 +173,7 @@ class Node:
                 StarStore(database),
                 Advisories(self._packuments, self._upstream),
                 provenance,
+                signatures,
                 search,
                 self.counter,
                 self.status,

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
+from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import STREAM_FROM, TarballDelivery
 from libreseed.network.overlay import Overlay, OverlaySettings
@@ -18,6 +20,7 @@ from libreseed.packages.integrity import format_integrity
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.documents import DocumentStore
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
@@ -81,16 +84,20 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         stack.push_async_callback(upstream.close)
         seeding = Seeding(blobs, catalogue, session)
         fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+        trust = TrustFile(tmp_path / "trust.json")
         packuments = PackumentDelivery(
             publications,
             PackumentStore(database),
-            TrustFile(tmp_path / "trust.json"),
+            trust,
             RecordReader(overlay, RecordStore(database), fetcher),
             upstream,
             freshness=Freshness(upstream=0.0, patience=10.0),
         )
         stack.push_async_callback(packuments.close)
-        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, upstream)
+        provenance = Provenance(packuments, DocumentStore(database), trust, upstream)
+        stack.push_async_callback(provenance.close)
+        signatures = Signatures(packuments, provenance, trust)
+        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, signatures, upstream)
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
         packuments.on_upstream = lambda packument: mirrored.append(packument.name)

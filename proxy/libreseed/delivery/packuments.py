@@ -61,11 +61,13 @@ class Freshness:
 @dataclass(frozen=True, slots=True)
 class FoundPackument:
     """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
-    by version `(v1, v2, length)`; `seeders` are the publisher's."""
+    by version `(v1, v2, length)`; `seeders` are the publisher's; `origin` as in StoredPackument, None for what was
+    published here."""
 
     name: str
     body: bytes
     source: Source
+    origin: str | None = None
     torrents: dict[str, Any] = field(default_factory=dict)
     restricted: bool = False
     seeders: tuple[Endpoint, ...] = ()
@@ -164,7 +166,13 @@ class PackumentDelivery:
         if not stored.torrents and self.publisher_of(stored.name) is not None:
             check_published(orjson.loads(stored.body))
         return FoundPackument(
-            stored.name, stored.body, source, stored.torrents, stored.restricted, self._seeders.get(stored.name, ())
+            stored.name,
+            stored.body,
+            source,
+            stored.origin,
+            stored.torrents,
+            stored.restricted,
+            self._seeders.get(stored.name, ()),
         )
 
     def _lifetime(self, stored: StoredPackument) -> float:

@@ -11,6 +11,7 @@ from libreseed.delivery.expected import Expected, ExpectedTarballs
 from libreseed.delivery.flight import Flight, FoundTarball
 from libreseed.delivery.flow import Flow
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import Source
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
@@ -44,6 +45,7 @@ class TarballDelivery:
         seeding: Seeding,
         fetcher: SwarmFetcher,
         packuments: PackumentDelivery,
+        signatures: Signatures,
         upstream: Upstream | None,
         *,
         hedge: float = HEDGE,
@@ -57,7 +59,7 @@ class TarballDelivery:
         self._upstream = upstream
         self._hedge = hedge
         self._share = share
-        self._expected = ExpectedTarballs()
+        self._expected = ExpectedTarballs(signatures)
         self._flights: dict[_Key, Flight] = {}
         self._errands: Errands[object, None] = Errands()
 
@@ -65,7 +67,8 @@ class TarballDelivery:
         """Return the tarball `file` of the package `name`; with `whole`, only when it is complete.
 
         `integrity` is the SHA-512 that the client demands, when it says so: then its lock file is all the trust that
-        is needed. Raises NotFoundError, UnavailableError, IntegrityError, TrustError, StoreError.
+        is needed, unless the packument has that integrity with a wrong signature of the registry. Raises
+        NotFoundError, UnavailableError, IntegrityError, TrustError, StoreError.
         """
         check_name(name)
         held = self._held(name, file, integrity)
@@ -85,11 +88,8 @@ class TarballDelivery:
 
     def _held(self, name: str, file: str, integrity: bytes | None) -> FoundTarball | None:
         digest = self._catalogue.tarball(name, file)
-        if integrity is not None and digest != integrity:
-            # Other bytes than those on file: only what everybody may have is given out by its hash alone.
-            digest = integrity if self._seeding.shared(integrity) is not None else None
         ref = self._seeding.find(digest) if digest is not None else None
-        if ref is None:
+        if ref is None or integrity not in (None, digest):
             return None
         return FoundTarball("store", ref.length, self._seeding.path(ref.sha512), None, ref.sha512)
 
@@ -121,7 +121,8 @@ class TarballDelivery:
             await asyncio.gather(*attempts, return_exceptions=True)
 
     def _stored(self, expected: Expected, claimed: bytes | None) -> BlobRef | None:
-        """Return the blob that is expected if it is held. What only the client claims opens nothing restricted."""
+        """Return the blob that is expected if it is held. What only the client claims opens nothing restricted:
+        only what everybody may have is given out by its hash alone."""
         if expected.digest is None:
             return None
         vouched = expected.vouched or expected.digest != claimed

@@ -15,6 +15,7 @@ from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
 from libreseed.delivery.search import Search
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NotFoundError
@@ -45,6 +46,7 @@ class Services:
     stars: StarStore
     advisories: Advisories
     provenance: Provenance
+    signatures: Signatures
     search: Search
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
@@ -93,7 +95,7 @@ class _Registry:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.accounts = AccountEndpoints(services.accounts)
-        self._packuments = PackumentEndpoints(services.packuments, services.counter)
+        self._packuments = PackumentEndpoints(services.packuments, services.signatures, services.counter)
         self._tarballs = TarballEndpoint(services.tarballs, services.counter)
 
     async def ping(self, _: Request) -> Response:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
@@ -14,8 +15,9 @@ from libreseed.registry.prepared import Prepared, PreparedPackuments
 class PackumentEndpoints:
     """The reading half of a package's metadata."""
 
-    def __init__(self, packuments: PackumentDelivery, counter: SourceCounter) -> None:
+    def __init__(self, packuments: PackumentDelivery, signatures: Signatures, counter: SourceCounter) -> None:
         self._packuments = packuments
+        self._signatures = signatures
         self._counter = counter
         self._prepared = PreparedPackuments()
 
@@ -50,7 +52,9 @@ class PackumentEndpoints:
         found = await self._packuments.find(name)
         self._counter.add(found.source)
         packument = with_tarballs(orjson.loads(found.body), base_url(request))
-        return json_answer(manifest_of(packument, wanted), source=found.source)
+        manifest = manifest_of(packument, wanted)
+        await self._signatures.check(found, packument, manifest)
+        return json_answer(manifest, source=found.source)
 
     async def dist_tags(self, name: str) -> Response:
         """The dist-tags alone."""

@@ -12,6 +12,7 @@ from libreseed.store.database import Database
 from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
+_MIRROR = "mirror "
 _RECENT_BYTES = 128 << 20
 
 
@@ -22,7 +23,12 @@ def publisher_origin(key: bytes) -> str:
 
 def mirror_origin(key: bytes) -> str:
     """Return the origin of what a mirror's record says of the upstream's package."""
-    return f"mirror {format_key(key)}"
+    return f"{_MIRROR}{format_key(key)}"
+
+
+def is_mirror(origin: str | None) -> bool:
+    """Tell whether `origin` is a mirror's."""
+    return origin is not None and origin.startswith(_MIRROR)
 
 
 @dataclass(frozen=True, slots=True)
