@@ -132,7 +132,8 @@ class Node:
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
-        provenance = Provenance(self._packuments, DocumentStore(database), self.trust, self._upstream)
+        documents = DocumentStore(database)
+        provenance = Provenance(self._packuments, documents, self.trust, self._upstream)
         signatures = Signatures(self._packuments, provenance, self.trust)
         tarballs = TarballDelivery(
             self._catalogue,
@@ -152,7 +153,9 @@ class Node:
             self._packuments.on_upstream = self._mirroring.add
         self._seeding.on_shared = self._announcing.add
         self._seeding.on_dropped = self._announcing.withdraw
-        releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
+        releases = Releases(
+            self._key.public, publications, documents, self._seeding, signer, self.trust, self._upstream
+        )
 
         self._cleanup.push_async_callback(self._end_tasks)
         await self._seeding.open()
@@ -169,6 +172,7 @@ class Node:
                 self._packuments,
                 tarballs,
                 releases,
+                blobs,
                 accounts,
                 StarStore(database),
                 Advisories(self._packuments, self._upstream),

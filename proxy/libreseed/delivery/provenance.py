@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import orjson
 from semver import Version
@@ -18,8 +17,8 @@ from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.remembered import Remembered
 from libreseed.delivery.sources import Source
 from libreseed.errors import BadSignatureError, ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from libreseed.packages.names import check_name
-from libreseed.store.documents import DocumentStore, StoredDocument
+from libreseed.packages.names import attestations_path, check_name
+from libreseed.store.documents import DocumentStore, StoredDocument, published_attestations
 from libreseed.store.trustfile import TrustFile
 from libreseed.trust.registry_signatures import read_keys
 from libreseed.upstream.client import Upstream
@@ -28,7 +27,6 @@ from libreseed.upstream.via import came_through
 log = logging.getLogger(__name__)
 
 KEYS = "-/npm/v1/keys"
-ATTESTATIONS = "-/npm/v1/attestations/"
 
 _KEYS_FRESH = 3600.0
 _ATTESTATIONS_FRESH = 86_400.0
@@ -77,14 +75,18 @@ class Provenance:
         if not Version.is_valid(version):
             raise InvalidInputError(f"{version[:80]!r} is not a version (semver.org).")
         missing = NotFoundError(f"There are no attestations of {name}@{version}.")
-        if self._packuments.publisher_of(name) is not None or self._packuments.is_published(name):
+        if self._packuments.is_published(name):
+            own = await self._store.find(published_attestations(name, version))
+            if own is None:
+                raise missing
+            return Document(own.body, "store")
+        if self._packuments.publisher_of(name) is not None:
             raise missing
         # One client asks this for each of its packages, so what the packument tells must cost no request.
         stored = await self._packuments.stored(name)
         if stored is not None and b'"attestations"' not in stored.body and f'"{version}"'.encode() in stored.body:
             raise missing
-        path = f"{ATTESTATIONS}{name.replace('/', '%2f')}@{quote(version, safe='')}"
-        return await self._find(path, name, _ATTESTATIONS_FRESH)
+        return await self._find(attestations_path(name, version), name, _ATTESTATIONS_FRESH)
 
     async def close(self) -> None:
         """End what is under way."""

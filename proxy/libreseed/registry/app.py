@@ -13,12 +13,13 @@ from starlette.routing import Route
 
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.packuments import PackumentDelivery
-from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
+from libreseed.delivery.provenance import KEYS, Provenance
 from libreseed.delivery.search import Search
 from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.packages.names import ATTESTATIONS
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.advisories import AdvisoryEndpoints
@@ -32,6 +33,7 @@ from libreseed.registry.stars import StarEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
+from libreseed.store.blobs import BlobStore
 from libreseed.store.stars import StarStore
 
 
@@ -42,6 +44,7 @@ class Services:
     packuments: PackumentDelivery
     tarballs: TarballDelivery
     releases: Releases
+    blobs: BlobStore
     accounts: AccountStore
     stars: StarStore
     advisories: Advisories
@@ -57,7 +60,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     registry = _Registry(services)
     accounts = registry.accounts
     stars = StarEndpoints(services.stars, services.packuments, accounts)
-    writing = WritingEndpoints(services.releases, stars, accounts)
+    writing = WritingEndpoints(services.releases, services.blobs, stars, accounts)
     advisories = AdvisoryEndpoints(services.advisories)
     provenance = ProvenanceEndpoints(services.provenance)
     return Starlette(
