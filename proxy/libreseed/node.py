@@ -35,6 +35,7 @@ from libreseed.store.keyring import Keyring
 from libreseed.store.listings import ListingStore
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.ports import PortStore
+from libreseed.store.prepared import PreparedStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
 from libreseed.store.rootlock import RootLock
@@ -170,6 +171,7 @@ class Node:
         app = make_app(
             Services(
                 self._packuments,
+                PreparedStore(database),
                 tarballs,
                 releases,
                 blobs,

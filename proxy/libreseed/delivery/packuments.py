@@ -1,6 +1,7 @@
 """Packuments: who may say what a package is, asked in that order, and kept."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections import OrderedDict
@@ -61,12 +62,13 @@ class Freshness:
 @dataclass(frozen=True, slots=True)
 class FoundPackument:
     """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
-    by version `(v1, v2, length)`; `seeders` are the publisher's; `origin` as in StoredPackument, None for what was
-    published here."""
+    by version `(v1, v2, length)`; `seeders` are the publisher's; `revision` and `origin` as in StoredPackument,
+    `origin` None for what was published here."""
 
     name: str
     body: bytes
     source: Source
+    revision: bytes
     origin: str | None = None
     torrents: dict[str, Any] = field(default_factory=dict)
     restricted: bool = False
@@ -124,7 +126,8 @@ class PackumentDelivery:
         own = await self._publications.find(name) if self._publications.has(name) else None
         if own is not None:
             check_published(own.packument)
-            return FoundPackument(name, orjson.dumps({**own.packument, "_rev": revision(own.history)}), "store")
+            body = orjson.dumps({**own.packument, "_rev": revision(own.history)})
+            return FoundPackument(name, body, "store", hashlib.sha256(body).digest())
         stored = await self.stored(name)
         if stored is not None and time.time() - stored.checked < self._lifetime(stored):
             return self._found(stored, "store")
@@ -169,6 +172,7 @@ class PackumentDelivery:
             stored.name,
             stored.body,
             source,
+            stored.revision,
             stored.origin,
             stored.torrents,
             stored.restricted,
@@ -224,7 +228,7 @@ class PackumentDelivery:
                 restricted,
                 now,
             )
-        await self._store.save(fresh)
+        fresh = await self._store.save(fresh)
         if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
             self.on_upstream(fresh)
         return fresh
@@ -261,7 +265,7 @@ class PackumentDelivery:
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
         fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
-        await self._store.save(fresh)
+        fresh = await self._store.save(fresh)
         await self._records.drop_superseded(found)
         return fresh
 

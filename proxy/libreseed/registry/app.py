@@ -34,6 +34,7 @@ from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
 from libreseed.store.blobs import BlobStore
+from libreseed.store.prepared import PreparedStore
 from libreseed.store.stars import StarStore
 
 
@@ -42,6 +43,7 @@ class Services:
     """What the registry translates requests to."""
 
     packuments: PackumentDelivery
+    prepared: PreparedStore
     tarballs: TarballDelivery
     releases: Releases
     blobs: BlobStore
@@ -98,7 +100,9 @@ class _Registry:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.accounts = AccountEndpoints(services.accounts)
-        self._packuments = PackumentEndpoints(services.packuments, services.signatures, services.counter)
+        self._packuments = PackumentEndpoints(
+            services.packuments, services.prepared, services.signatures, services.counter
+        )
         self._tarballs = TarballEndpoint(services.tarballs, services.counter)
 
     async def ping(self, _: Request) -> Response:

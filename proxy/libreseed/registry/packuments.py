@@ -9,17 +9,21 @@ from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
-from libreseed.registry.prepared import Prepared, PreparedPackuments
+from libreseed.registry.encodings import IDENTITY, choose_encoding
+from libreseed.registry.prepared import CODINGS, Prepared, PreparedPackuments
+from libreseed.store.prepared import PreparedStore
 
 
 class PackumentEndpoints:
     """The reading half of a package's metadata."""
 
-    def __init__(self, packuments: PackumentDelivery, signatures: Signatures, counter: SourceCounter) -> None:
+    def __init__(
+        self, packuments: PackumentDelivery, prepared: PreparedStore, signatures: Signatures, counter: SourceCounter
+    ) -> None:
         self._packuments = packuments
         self._signatures = signatures
         self._counter = counter
-        self._prepared = PreparedPackuments()
+        self._prepared = PreparedPackuments(prepared)
 
     async def packument(self, request: Request, name: str) -> Response:
         """The whole package; abbreviated when the client prefers that and will not send it back (`?write=true`).
@@ -29,7 +33,7 @@ class PackumentEndpoints:
         found = await self._packuments.find(name)
         for_writing = request.query_params.get("write") == "true"
         short = ABBREVIATED_TYPE in request.headers.get("accept", "") and not for_writing
-        form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
+        form = await self._prepared.get(found, short=short, base_url=base_url(request))
         self._counter.add(found.source)
         headers = {
             SOURCE_HEADER: found.source,
@@ -42,10 +46,10 @@ class PackumentEndpoints:
         if _has(request, form):
             return Response(status_code=304, headers=headers)
         media_type = ABBREVIATED_TYPE if short else "application/json"
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return Response(form.gzipped, 200, headers, media_type)
-        return Response(form.body, 200, headers, media_type)
+        coding = choose_encoding(request.headers.get("accept-encoding"), CODINGS)
+        if coding != IDENTITY:
+            headers["Content-Encoding"] = coding
+        return Response(await self._prepared.coded(form, coding), 200, headers, media_type)
 
     async def manifest(self, request: Request, name: str, wanted: str) -> Response:
         """One version, by version, dist-tag or range."""
