@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
+from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
@@ -180,6 +181,7 @@ class Node:
                 Advisories(self._packuments, self._upstream),
                 provenance,
                 signatures,
+                PackageInfo(self._packuments, signatures, self._catalogue),
                 search,
                 self.counter,
                 self.status,

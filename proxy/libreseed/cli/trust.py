@@ -82,7 +82,7 @@ def show(root: Path, as_json: bool) -> None:
     for signer in rules.registry_keys:
         ended = f", until {signer.expires:%Y-%m-%d}" if signer.expires else ""
         click.echo(f"upstream versions  signed by  {signer.keyid}{ended}")
-    if not rules.pins and not rules.mirrors:
+    if not (rules.pins or rules.mirrors or rules.registry_keys):
         click.echo("Nothing is trusted but your upstream registry and the hashes in your lock files.")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.lockfile import LockedPackage
@@ -19,6 +20,7 @@ CHUNK = 256 * 1024
 
 _TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=15, sock_read=90)
 _STATUS_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_ANOTHER = "Name another with --registry."
 _BACKOFF = 0.5
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
@@ -61,6 +63,25 @@ class RegistryClient:
         except (aiohttp.ClientError, TimeoutError):
             pass
         raise UnavailableError(f"No LibreSeed registry answers at {self.url}.", hint="Start one with: libreseed serve")
+
+    async def info(self, name: str, wanted: str) -> dict[str, Any]:
+        """Return what the node there knows of a version, dist-tag or range of a package.
+
+        Raises NotFoundError: there is none; UnavailableError: no node answers, or it cannot tell.
+        """
+        url = f"{self.url}/-/libreseed/info/{quote(name, safe='@/')}/{quote(wanted, safe='')}"
+        try:
+            async with self._session.get(URL(url, encoded=True), timeout=_STATUS_TIMEOUT) as response:
+                answer = await response.json(content_type=None)
+        except ValueError as error:
+            raise UnavailableError(f"{self.url} is a registry, but not LibreSeed.", hint=_ANOTHER) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(f"No answer from {self.url}.", hint="Start one with: libreseed serve") from error
+        if response.status == 200 and isinstance(answer, dict) and "signature" in answer:
+            return answer
+        problem = answer.get("error") if isinstance(answer, dict) else None
+        kind = NotFoundError if response.status in (400, 404) else UnavailableError
+        raise kind(str(problem or f"{self.url} answered {response.status}."))
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.

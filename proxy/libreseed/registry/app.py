@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
+from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.provenance import KEYS, Provenance
 from libreseed.delivery.search import Search
@@ -25,6 +26,7 @@ from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.advisories import AdvisoryEndpoints
 from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal
 from libreseed.registry.guard import Guard
+from libreseed.registry.info import INFO, InfoEndpoint
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
@@ -52,6 +54,7 @@ class Services:
     advisories: Advisories
     provenance: Provenance
     signatures: Signatures
+    info: PackageInfo
     search: Search
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
@@ -70,6 +73,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/", registry.status),
             Route("/-/ping", registry.ping),
             Route("/-/libreseed/status", registry.status),
+            Route(f"{INFO}{{package:path}}", InfoEndpoint(services.info).info),
             Route("/-/whoami", accounts.whoami),
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
