@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import Npm, write_project
+from support.clients import Npm, run, tool, write_project
 from support.nodes import NodeProcess, Nodes
 
 SIZE = 64 << 20
@@ -29,6 +29,19 @@ def peak(node: NodeProcess) -> int:
 
 def incoming(node: NodeProcess) -> list[Path]:
     return list((node.root / ".libreseed_modules" / ".swarm" / "incoming").iterdir())
+
+
+@pytest.mark.parametrize("client", ["pnpm@12", "bun@1"])
+def test_other_clients_publish_large_tarballs(nodes: Nodes, project: Path, tmp_path: Path, client: str) -> None:
+    node = nodes.start("node", "--upstream", "none")
+    npm = Npm(tmp_path / "npm", node)
+    npm.log_in()
+    (project / ".npmrc").write_text((tmp_path / "npm" / "npmrc").read_text())
+    before = peak(node)
+    arguments = ["--no-git-checks"] if client.startswith("pnpm") else []
+    run([str(tool(client)), "publish", *arguments], project, npm.environment)
+    assert peak(node) - before < SIZE
+    assert (incoming(node), node.status()["store"]["tarballs"]) == ([], 1)
 
 
 def test_a_large_tarball_is_not_held_in_memory(nodes: Nodes, project: Path, tmp_path: Path) -> None:

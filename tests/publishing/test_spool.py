@@ -73,10 +73,10 @@ async def test_one_tarball_a_publish(spool: PublishSpool) -> None:
         await read(spool, ["A" * (2 * LONG)] * 2)
 
 
-@pytest.mark.parametrize("text", [b'{"a":' + b" " * 2 * LONG, b'"' + b"A" * 2 * LONG, b"{", b"[" * 2 * LONG])
-async def test_what_is_not_json(spool: PublishSpool, text: bytes) -> None:
+@pytest.mark.parametrize(("start", "filler"), [(b'{"a":', b" "), (b'"', b"A"), (b"{", b""), (b"[", b"[")])
+async def test_what_is_not_json(spool: PublishSpool, start: bytes, filler: bytes) -> None:
     with pytest.raises(InvalidInputError):
-        await read(spool, text)
+        await read(spool, start + filler * 2 * LONG)
 
 
 async def test_more_than_a_document_beside_the_tarball(spool: PublishSpool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +89,14 @@ async def test_a_disk_that_fails(spool: PublishSpool, blobs: BlobStore, monkeypa
     monkeypatch.setattr(blobs, "incoming_dir", lambda: Path("/nowhere"))
     with pytest.raises(StoreError, match="Cannot write /nowhere/tarball"):
         await read(spool, {"data": base64.b64encode(DATA).decode()})
+
+
+async def test_a_disk_that_is_full(blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "incoming" / "full"
+    folder.mkdir()
+    (folder / "tarball").symlink_to("/dev/full")
+    monkeypatch.setattr(blobs, "incoming_dir", lambda: folder)
+    with pytest.raises(StoreError, match="No space left"):
+        async with PublishSpool(blobs) as spool:
+            await read(spool, {"data": base64.b64encode(DATA).decode()})
+    assert not folder.exists()

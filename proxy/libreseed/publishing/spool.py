@@ -4,6 +4,7 @@ import asyncio
 import binascii
 import hashlib
 import secrets
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,6 @@ from libreseed.store.blobs import BlobStore
 DOCUMENT_LIMIT = 64 << 20
 """Bytes of a body beside large attachments."""
 _BATCH = 256 << 10
-_TARBALLS = 1
-"""Large attachments of one body."""
 
 
 class PublishSpool:
@@ -33,8 +32,7 @@ class PublishSpool:
         self._token = secrets.token_hex(16)
         self._waiting = bytearray()
         self._texts: LongTexts | None = None
-        self._decoders: list[_Base64File] = []
-        self._folder: Path | None = None
+        self._file: _Base64File | None = None
 
     async def add(self, chunk: bytes) -> None:
         """Take the next bytes. Raises InvalidInputError, StoreError."""
@@ -56,10 +54,10 @@ class PublishSpool:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for decoder in self._decoders:
-            decoder.close()
-        if self._folder is not None:
-            await self._blobs.discard(self._folder)
+        if self._file is not None:
+            with suppress(StoreError):  # nobody needs it now
+                self._file.close()
+            await self._blobs.discard(self._file.path.parent)
 
     def _feed(self) -> None:
         if self._texts is None:
@@ -72,33 +70,31 @@ class PublishSpool:
         if self._texts is not None:
             self._feed()
             text = self._texts.finish()
-        for number, decoder in enumerate(self._decoders):
-            tarball = decoder.tarball()
-            self.tarballs[f"{self._token}{number}"] = tarball
-            self.files[tarball.digest] = decoder.file
+        if self._file is not None:
+            tarball = self._file.tarball()
+            self.tarballs[f"{self._token}0"] = tarball
+            self.files[tarball.digest] = self._file.path
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise InvalidInputError("The request's body is not JSON.") from error
 
     def _open(self) -> "_Base64File":
-        if len(self._decoders) == _TARBALLS:
+        if self._file is not None:
             raise InvalidInputError("A publish has one large attachment, its tarball.")
-        self._folder = self._blobs.incoming_dir()
-        decoder = _Base64File(self._folder / "tarball")
-        self._decoders.append(decoder)
-        return decoder
+        self._file = _Base64File(self._blobs.incoming_dir() / "tarball")
+        return self._file
 
 
 class _Base64File:
     """A file that base64 is decoded to, hashed on the way (blocking)."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
-            self._stream = file.open("wb")
+            self._stream = path.open("wb")
         except OSError as error:
-            raise _store_error(file, error) from error
+            raise _store_error(path, error) from error
         self._strong, self._weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
         self._length = 0
         self._left = b""
@@ -123,7 +119,7 @@ class _Base64File:
         try:
             self._stream.write(data)
         except OSError as error:
-            raise _store_error(self.file, error) from error
+            raise _store_error(self.path, error) from error
 
     def finish(self) -> None:
         if self._left:
@@ -134,7 +130,7 @@ class _Base64File:
         try:
             self._stream.close()
         except OSError as error:
-            raise _store_error(self.file, error) from error
+            raise _store_error(self.path, error) from error
 
     def tarball(self) -> Tarball:
         """Return what was written."""
@@ -142,7 +138,7 @@ class _Base64File:
             self._strong.digest(),
             self._weak.hexdigest(),
             self._length,
-            partial(self.file.open, "rb"),  # type: ignore[arg-type]
+            partial(self.path.open, "rb"),  # type: ignore[arg-type]
         )
 
 
@@ -150,5 +146,5 @@ def _not_base64() -> InvalidInputError:
     return InvalidInputError(f"A text of more than {LONG >> 20} MiB in a publish must be its tarball, as base64.")
 
 
-def _store_error(file: Path, error: OSError) -> StoreError:
-    return StoreError(f"Cannot write {file}: {error.strerror or error}.", hint="Free some space, or move --root.")
+def _store_error(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"Cannot write {path}: {error.strerror or error}.", hint="Free some space, or move --root.")
