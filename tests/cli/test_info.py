@@ -32,7 +32,13 @@ def test_of_what_was_published(nodes: Nodes, tmp_path: Path) -> None:
     npm.run(write_project(tmp_path / "tool", manifest), "publish", "--access", "public")
     for spec in ("@acme/tool", "@acme/tool@latest", "@acme/tool@^1.0.0"):
         shown = show(node, spec)
-        for text in ("@acme/tool@1.0.0, one of 1 versions", "Does it.", "published here", "in the store", "sha512-"):
+        for text in (
+            "@acme/tool@1.0.0, one of 1 versions",
+            "Does it.",
+            "this node, where it was published",
+            "in the store",
+            "sha512-",
+        ):
             assert text in shown
     assert json.loads(show(node, "@acme/tool@1.0.0", "--json"))["signature"] == "by its publisher"
     with pytest.raises(NotFoundError, match="has no version 2"):

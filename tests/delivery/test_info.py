@@ -67,7 +67,7 @@ async def test_of_mirrors_and_publishers(start_node: StartNode, upstream: FakeRe
     assert [(info["origin"], info["signature"]) for info in found] == [
         (f"mirror {text}", "unsigned"),
         (f"publisher {text}", "by its publisher"),
-        ("published here", "by its publisher"),
+        (None, "by its publisher"),
     ]
 
 

@@ -16,7 +16,12 @@ _SIGNATURES = {
     "wrong": "WRONG",
     "by its publisher": "its publisher's",
 }
-_SOURCES = {"store": "from the store", "stale": "from the store, not confirmed now"}
+_SOURCES = {
+    "store": "as it was not long ago",
+    "stale": "as it was when that could last be asked",
+    "swarm": "asked in the swarm",
+    "upstream": "asked now",
+}
 
 
 @click.command("info", short_help="Show whose a package is and what vouches for it.")
@@ -34,14 +39,15 @@ def info_command(spec: str, as_json: bool, registry: str) -> None:
     if as_json:
         click.echo(json.dumps(info))
         return
-    source = _SOURCES.get(info["source"], f"from the {info['source']}")
     rows = {
         "Package": f"{info['name']}@{info['version']}, one of {info['versions']} versions",
         "Description": info["description"],
         "Deprecated": info["deprecated"],
         "Tags": ", ".join(info["tags"]),
         "Published": info["published"],
-        "Said by": f"{info['origin']} ({source})",
+        "Said by": f"{info['origin']}, {_SOURCES[info['source']]}"
+        if info["origin"]
+        else "this node, where it was published",
         "Signature": _SIGNATURES.get(info["signature"], info["signature"]),
         "Problem": info["problem"],
         "Integrity": info["integrity"],

@@ -12,8 +12,6 @@ from libreseed.packages.names import check_name, tarball_file
 from libreseed.packages.packument import manifest_of
 from libreseed.store.catalogue import Catalogue
 
-HERE = "published here"
-
 
 class PackageInfo:
     """Answers `libreseed info`."""
@@ -26,7 +24,7 @@ class PackageInfo:
     async def describe(self, name: str, wanted: str) -> tuple[dict[str, Any], FoundPackument]:
         """Describe the version that a version, dist-tag or range `wanted` stands for.
 
-        `origin`: HERE, or as in StoredPackument. `signature`: a SignatureState, or "wrong" with `problem`; "by its
+        `origin`: as in FoundPackument. `signature`: a SignatureState, or "wrong" with `problem`; "by its
         publisher" where a record vouches for it. Raises as `PackumentDelivery.find`, and NotFoundError.
         """
         check_name(name)
@@ -49,7 +47,7 @@ class PackageInfo:
             "published": time.get(version) if isinstance(time, dict) else None,
             "tags": [tag for tag, tagged in packument["dist-tags"].items() if tagged == version],
             "versions": len(packument["versions"]),
-            "origin": found.origin or HERE,
+            "origin": found.origin,
             "source": found.source,
             "signature": signature,
             "problem": problem,

@@ -20,7 +20,6 @@ CHUNK = 256 * 1024
 
 _TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=15, sock_read=90)
 _STATUS_TIMEOUT = aiohttp.ClientTimeout(total=10)
-_ANOTHER = "Name another with --registry."
 _BACKOFF = 0.5
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
@@ -73,15 +72,18 @@ class RegistryClient:
         try:
             async with self._session.get(URL(url, encoded=True), timeout=_STATUS_TIMEOUT) as response:
                 answer = await response.json(content_type=None)
-        except ValueError as error:
-            raise UnavailableError(f"{self.url} is a registry, but not LibreSeed.", hint=_ANOTHER) from error
+        except ValueError:
+            answer = None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnavailableError(f"No answer from {self.url}.", hint="Start one with: libreseed serve") from error
-        if response.status == 200 and isinstance(answer, dict) and "signature" in answer:
+        if "X-Libreseed-Source" not in response.headers or not isinstance(answer, dict):
+            raise UnavailableError(
+                f"{self.url} is a registry, but not LibreSeed.", hint="Name another with --registry."
+            )
+        if response.status == 200:
             return answer
-        problem = answer.get("error") if isinstance(answer, dict) else None
         kind = NotFoundError if response.status in (400, 404) else UnavailableError
-        raise kind(str(problem or f"{self.url} answered {response.status}."))
+        raise kind(str(answer.get("error")))
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.
