@@ -24,6 +24,10 @@ class InvalidInputError(LibreseedError):
     """Input from a user, client or peer that does not follow its format."""
 
 
+class TooLargeError(InvalidInputError):
+    """Input of more bytes than are taken."""
+
+
 class NotFoundError(LibreseedError):
     """Everybody who can know was asked and said: there is no such thing."""
 

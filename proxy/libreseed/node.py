@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
+from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
 from libreseed.delivery.search import Search
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
@@ -36,6 +38,7 @@ from libreseed.store.keyring import Keyring
 from libreseed.store.listings import ListingStore
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.ports import PortStore
+from libreseed.store.prepared import PreparedStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
 from libreseed.store.rootlock import RootLock
@@ -135,12 +138,16 @@ class Node:
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
+        documents = DocumentStore(database)
+        provenance = Provenance(self._packuments, documents, self.trust, self._upstream)
+        signatures = Signatures(self._packuments, provenance, self.trust)
         tarballs = TarballDelivery(
             self._catalogue,
             blobs,
             self._seeding,
             fetcher,
             self._packuments,
+            signatures,
             self._upstream,
             policing,
             hedge=settings.hedge,
@@ -153,7 +160,9 @@ class Node:
             self._packuments.on_upstream = self._mirroring.add
         self._seeding.on_shared = self._announcing.add
         self._seeding.on_dropped = self._announcing.withdraw
-        releases = Releases(self._key.public, publications, self._seeding, signer, self.trust, self._upstream)
+        releases = Releases(
+            self._key.public, publications, documents, self._seeding, signer, self.trust, self._upstream
+        )
 
         self._cleanup.push_async_callback(self._end_tasks)
         await self._seeding.open()
@@ -165,16 +174,19 @@ class Node:
             self._overlay.bootstrap(settings.bootstrap),
         )
         search = Search(self._packuments, ListingStore(database), self._upstream, policing)
-        provenance = Provenance(self._packuments, DocumentStore(database), self._upstream)
         app = make_app(
             Services(
                 self._packuments,
+                PreparedStore(database),
                 tarballs,
                 releases,
+                blobs,
                 accounts,
                 StarStore(database),
                 Advisories(self._packuments, self._upstream),
                 provenance,
+                signatures,
+                PackageInfo(self._packuments, signatures, self._catalogue),
                 search,
                 self.counter,
                 self.status,

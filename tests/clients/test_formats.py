@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.clients.berry import Berry
@@ -67,7 +67,6 @@ FILES = st.one_of(
 
 
 @pytest.mark.parametrize("kind", FORMATS.values(), ids=FORMATS)
-@settings(deadline=None)
 @given(text=FILES, endpoint=st.sampled_from([PLAIN, KNOWN, SAFE]), edit=st.sampled_from(["", "# mine\n", "mine=1\r\n"]))
 def test_whatever_the_file_says(kind: Format, text: str, endpoint: Endpoint, edit: str) -> None:
     try:

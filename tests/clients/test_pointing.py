@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.clients import pointing
@@ -65,7 +65,6 @@ def test_an_old_file_keeps_its_mode_and_comes_back(home: Home) -> None:
     assert mode(home.npmrc) == 0o640
 
 
-@settings(deadline=None)  # a busy disk is slow
 @given(data=st.one_of(st.none(), st.binary(max_size=100), st.text(max_size=100).map(str.encode)))
 def test_every_content_comes_back_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, data: bytes | None) -> None:
     home = Home(tmp_path_factory.mktemp("home"))

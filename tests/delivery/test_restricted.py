@@ -11,7 +11,9 @@ import pytest
 
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
+from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import STREAM_FROM, TarballDelivery
 from libreseed.network.overlay import Overlay, OverlaySettings
@@ -20,6 +22,7 @@ from libreseed.packages.policy import Policy
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.documents import DocumentStore
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
@@ -84,17 +87,21 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         seeding = Seeding(blobs, catalogue, session)
         fetcher = SwarmFetcher(overlay, session, blobs, seeding)
         policing = Policing(Policy())
+        trust = TrustFile(tmp_path / "trust.json")
         packuments = PackumentDelivery(
             publications,
             PackumentStore(database),
-            TrustFile(tmp_path / "trust.json"),
+            trust,
             RecordReader(overlay, RecordStore(database), fetcher),
             upstream,
             policing,
             freshness=Freshness(upstream=0.0, patience=10.0),
         )
         stack.push_async_callback(packuments.close)
-        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, upstream, policing)
+        provenance = Provenance(packuments, DocumentStore(database), trust, upstream)
+        stack.push_async_callback(provenance.close)
+        signatures = Signatures(packuments, provenance, trust)
+        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing)
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
         packuments.on_upstream = lambda packument: mirrored.append(packument.name)

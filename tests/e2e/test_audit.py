@@ -1,22 +1,18 @@
 """`npm audit` and `npm audit signatures` through a node; the upstream is scripted."""
 
 import asyncio
-import base64
-import hashlib
 import subprocess
 from pathlib import Path
 
 import orjson
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.clients import Npm, run, write_project
 from support.nodes import NodeProcess, Nodes
 from support.running import offer
+from support.signing import RegistrySigner
 from upstream.fake_registry import FakeRegistry, Reply
 
 NAME = "@signed/pkg"
-PATH = "/@signed%2fpkg"
 BULK = "/-/npm/v1/security/advisories/bulk"
 
 NO_TUF = """
@@ -33,21 +29,10 @@ for a registry that it does not know, so that the test needs no internet."""
 
 def sign(upstream: FakeRegistry, *, forged: bool = False) -> None:
     """Let the upstream have keys, and a package that is signed with them, as npm's own registry does."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    keyid = "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
-    scheme = {"keytype": "ecdsa-sha2-nistp256", "scheme": "ecdsa-sha2-nistp256", "expires": None}
-    keys = [{"keyid": keyid, "key": base64.b64encode(public).decode(), **scheme}]
-    upstream.on("/-/npm/v1/keys", Reply(body=orjson.dumps({"keys": keys})))
+    signer = RegistrySigner()
+    upstream.on("/-/npm/v1/keys", Reply(body=signer.keys()))
     offer(upstream, NAME, "1.0.0")
-    [packument] = upstream.script[PATH]
-    assert isinstance(packument, Reply)
-    content = orjson.loads(packument.body)
-    dist = content["versions"]["1.0.0"]["dist"]
-    text = f"{NAME}@1.0.0:{'forged' if forged else dist['integrity']}"
-    signature = key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
-    dist["signatures"] = [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}]
-    upstream.on(PATH, Reply(body=orjson.dumps(content)))
+    signer.sign(upstream, NAME, forged=forged)
 
 
 async def audit_signatures(node: NodeProcess, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -70,12 +55,15 @@ async def test_signatures_are_checked_with_the_upstreams_keys(nodes: Nodes, tmp_
         assert "1 package has a verified registry signature" in done.stdout, done.stderr
 
 
-async def test_a_forged_signature_is_found_out(nodes: Nodes, tmp_path: Path) -> None:
+async def test_a_forged_signature_installs_nothing(nodes: Nodes, tmp_path: Path) -> None:
     async with FakeRegistry() as upstream:
         sign(upstream, forged=True)
-        done = await audit_signatures(nodes.start("node", "--upstream", upstream.url), tmp_path)
+        npm = Npm(tmp_path / "npm", nodes.start("node", "--upstream", upstream.url))
+        app = write_project(tmp_path / "app", {"name": "app", "version": "1.0.0", "dependencies": {NAME: "1.0.0"}})
+        done = await asyncio.to_thread(npm.run, app, "install", check=False)
     assert done.returncode == 1
-    assert "1 package has an invalid registry signature" in done.stdout
+    assert f"signature of {NAME}@1.0.0 is wrong" in done.stderr
+    assert not (app / "node_modules" / NAME).exists()
 
 
 async def test_advisories_are_the_upstreams(nodes: Nodes, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ NESTED = b"\x91" * 5000
 HUGE_ARRAY = b"\xdd\xff\xff\xff\xff"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from([b"\x00", b"\x01", b"\x02"]),
     body=st.one_of(

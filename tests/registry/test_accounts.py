@@ -60,7 +60,7 @@ async def test_malformed_logins(node: Local) -> None:
 
 async def test_a_login_is_small(node: Local) -> None:
     answer = await node.ask("PUT", ANN, body={"name": "ann", "password": "x" * (64 << 10)})
-    assert (answer.status, "larger than" in answer.json()["error"]) == (400, True)
+    assert (answer.status, "larger than" in answer.json()["error"]) == (413, True)
 
 
 async def test_a_name_is_short(node: Local) -> None:

@@ -58,10 +58,10 @@ async def test_what_there_is_not(node: Local, upstream: FakeRegistry) -> None:
 async def test_faults_of_our_own(
     node: Local, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, says: str
 ) -> None:
-    async def fail(_: str) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("libreseed.delivery.packuments.PackumentDelivery.find", lambda _, name: fail(name))
+    monkeypatch.setattr("libreseed.delivery.packuments.PackumentDelivery.find", fail)
     answer = await node.get("/pkg")
     assert (answer.status, answer.source) == (500, "store")
     assert says in answer.json()["error"]

@@ -1,13 +1,16 @@
 import asyncio
+import random
 from typing import Any
 
+import orjson
 import pytest
 
 from libreseed.packages.integrity import sha512
 from libreseed.packages.packument import ABBREVIATED_TYPE
+from libreseed.registry import writing
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.snapshot import Snapshot
-from support.packages import make_tarball
+from support.packages import PREDICATE, make_bundle, make_tarball, publish_body
 from support.running import Answer, Local, StartNode, eventually, offer
 from upstream.fake_registry import FakeRegistry
 
@@ -344,3 +347,52 @@ async def search(node: Local) -> dict[str, Any]:
     assert answer.status == 200, answer.body
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def test_a_publish_that_is_too_large(start_node: StartNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PUBLISH_LIMIT", 1 << 20)
+    node = await start_node()
+    await node.log_in()
+    answer = await node.publish("pkg", "1.0.0", make_tarball("pkg", "1.0.0", random.randbytes(1 << 20)))
+    assert (answer.status, answer.json()["error"]) == (413, "The request's body is larger than 1 MiB.")
+
+
+async def test_a_large_publish(node: Local) -> None:
+    tarball = make_tarball("pkg", "2.0.0", random.randbytes(2 << 20))
+    assert (await node.publish("pkg", "2.0.0", tarball)).status == 201
+    assert (await node.get("/pkg/-/pkg-2.0.0.tgz")).body == tarball
+    other = publish_body("pkg", "3.0.0", tarball)
+    assert (await node.ask("PUT", "/pkg", body=other)).status == 400
+    readme = publish_body("pkg", "4.0.0") | {"readme": "AAAA" * (1 << 19)}
+    answer = await node.ask("PUT", "/pkg", body=readme)
+    assert (answer.status, "must be its tarball" in answer.json()["error"]) == (400, True)
+    assert list(node.node.settings.swarm_dir.glob("incoming/*")) == []
+
+
+async def test_provenance_is_kept_and_shown(node: Local) -> None:
+    """What npm asks for, and where the packument says that it is."""
+    tarball = make_tarball("@s/pkg", "1.0.0")
+    bundle = make_bundle(sha512(tarball))
+    body = publish_body("@s/pkg", "1.0.0", tarball)
+    text = orjson.dumps(bundle).decode()
+    body["_attachments"]["@s/pkg-1.0.0.sigstore"] = {"data": text, "content_type": bundle["mediaType"]}
+    assert (await node.ask("PUT", "/@s%2fpkg", body=body)).status == 201
+    [manifest] = (await node.get("/@s%2fpkg")).json()["versions"].values()
+    shown = manifest["dist"]["attestations"]
+    assert shown == {
+        "url": f"{node.url}/-/npm/v1/attestations/@s%2fpkg@1.0.0",
+        "provenance": {"predicateType": PREDICATE},
+    }
+    answer = await node.get(shown["url"].removeprefix(node.url))
+    assert answer.json() == {"attestations": [{"predicateType": PREDICATE, "bundle": bundle}]}
+    document = await packument(node, "@s%2fpkg")
+    assert (await node.ask("DELETE", f"/@s%2fpkg/-rev/{document['_rev']}")).status == 201
+    assert (await node.get(shown["url"].removeprefix(node.url))).status == 404
+
+
+async def test_provenance_of_another_tarball(node: Local) -> None:
+    body = publish_body("pkg", "2.0.0")
+    body["_attachments"]["pkg-2.0.0.sigstore"] = {"data": orjson.dumps(make_bundle(sha512(b"other"))).decode()}
+    answer = await node.ask("PUT", "/pkg", body=body)
+    assert (answer.status, "not about the tarball" in answer.json()["error"]) == (400, True)
+    assert list((await packument(node))["versions"]) == ["1.0.0", "1.1.0"]

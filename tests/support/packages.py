@@ -51,3 +51,14 @@ def publish_body(name: str, version: str, tarball: bytes | None = None) -> dict[
         "access": None,
         "_attachments": {f"{name}-{version}.tgz": attachment},
     }
+
+
+PREDICATE = "https://slsa.dev/provenance/v1"
+
+
+def make_bundle(digest: bytes, **statement: Any) -> dict[str, Any]:
+    """Return a Sigstore bundle, as far as a registry reads it, about the tarball with this SHA-512."""
+    subject = [{"name": "pkg:npm/any", "digest": {"sha512": digest.hex()}}]
+    content = {"predicateType": PREDICATE, "subject": subject, **statement}
+    payload = base64.b64encode(orjson.dumps(content)).decode()
+    return {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "dsseEnvelope": {"payload": payload}}

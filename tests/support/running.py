@@ -1,6 +1,7 @@
 """Nodes in the test's own process, a scripted upstream, and a client. Import the fixtures into a conftest.py."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ class Local:
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        if data is not None and len(data) > 1 << 20:  # aiohttp wants large ones as a stream
+            data = io.BytesIO(data)
         url = URL(self.url.replace("localhost", "127.0.0.1") + path, encoded=True)
         sent.setdefault("Host", self.host)
         return self._client.request(method, url, data=data, headers=sent, allow_redirects=False)

@@ -1,10 +1,14 @@
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import ConflictError, InvalidInputError, NotFoundError
 from libreseed.trust.keys import format_key
+from libreseed.trust.registry_signatures import RegistryKey, read_keys
 from libreseed.trust.rules import Pin, TrustRules
+from support.signing import RegistrySigner
 
 A, B, C = (bytes([n]) * 32 for n in (1, 2, 3))
 
@@ -96,3 +100,26 @@ def test_round_trip(pins: dict[str, bytes], mirrors: list[bytes]) -> None:
 def test_a_damaged_file_is_refused_whole(text: bytes) -> None:
     with pytest.raises(InvalidInputError):
         TrustRules.decode(text)
+
+
+def test_a_registrys_key_may_end_but_not_change() -> None:
+    old, ended, later, other = (
+        RegistryKey("k", b"der", None),
+        RegistryKey("k", b"der", datetime(2025, 1, 29, tzinfo=UTC)),
+        RegistryKey("k", b"der", datetime(2026, 1, 29, tzinfo=UTC)),
+        RegistryKey("k", b"red", None),
+    )
+    rules = TrustRules().with_registry_keys([old])
+    assert rules.with_registry_keys([ended]).registry_keys == (ended,)
+    assert rules.with_registry_keys([RegistryKey("l", b"red")]).registry_keys == (old, RegistryKey("l", b"red"))
+    for before, after in [(old, other), (ended, old), (ended, later)]:
+        with pytest.raises(ConflictError, match="not the one that is pinned"):
+            TrustRules().with_registry_keys([before]).with_registry_keys([after])
+    assert rules.without("k").with_registry_keys([other]).registry_keys == (other,)
+
+
+def test_registry_keys_are_kept() -> None:
+    rules = TrustRules().with_registry_keys(read_keys({"keys": [RegistrySigner().entry()]}))
+    assert TrustRules.decode(rules.encode()) == rules
+    with pytest.raises(InvalidInputError):
+        TrustRules.decode(b'{"pins": {}, "mirrors": [], "registryKeys": [{}]}')

@@ -13,6 +13,7 @@ _COMMANDS = {
     "demo": "demo",
     "doctor": "doctor",
     "exec": "modules",
+    "info": "info",
     "install": "modules",
     "keys": "keys",
     "run": "modules",

@@ -1,13 +1,17 @@
 """`libreseed trust`: whose packages and mirrors are believed."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import click
+import orjson
 
 from libreseed.cli.options import root_option
 from libreseed.config import Settings
+from libreseed.errors import InvalidInputError
 from libreseed.store.trustfile import TrustFile
 from libreseed.trust.keys import format_key, parse_key
+from libreseed.trust.registry_signatures import read_keys
 
 
 @click.group("trust", short_help="Choose whose packages and mirrors are believed.")
@@ -36,11 +40,28 @@ def mirror(key: str, root: Path) -> None:
     click.echo(f"{format_key(public)} is now trusted as a mirror.")
 
 
+@trust_command.command("registry-keys")
+@click.argument("file", type=click.File("rb"))
+@root_option
+def registry_keys(file: BinaryIO, root: Path) -> None:
+    """Believe the signatures of an npm registry: FILE is what it has at /-/npm/v1/keys; "-" is standard input.
+
+    A running node does this by itself with the keys of its upstream, when it first needs them.
+    """
+    try:
+        keys = read_keys(orjson.loads(file.read()))
+    except orjson.JSONDecodeError as error:
+        raise InvalidInputError("That is not a registry's list of keys: it is not JSON.") from error
+    _file(root).change(lambda rules: rules.with_registry_keys(keys))
+    for key in keys:
+        click.echo(f"Signatures by {key.keyid} are now believed.")
+
+
 @trust_command.command("remove")
 @click.argument("what", metavar="PATTERN|KEY")
 @root_option
 def remove(what: str, root: Path) -> None:
-    """Believe it no longer: a pinned pattern, or whatever a key is trusted for."""
+    """Believe it no longer: a pinned pattern, a registry's key by its id, or whatever a key is trusted for."""
     _file(root).change(lambda rules: rules.without(what))
     click.echo(f"{what} is no longer trusted.")
 
@@ -58,7 +79,10 @@ def show(root: Path, as_json: bool) -> None:
         click.echo(f"{pin.pattern}  published by  {format_key(pin.key)}")
     for key in rules.mirrors:
         click.echo(f"upstream packages  mirrored by  {format_key(key)}")
-    if not rules.pins and not rules.mirrors:
+    for signer in rules.registry_keys:
+        ended = f", until {signer.expires:%Y-%m-%d}" if signer.expires else ""
+        click.echo(f"upstream versions  signed by  {signer.keyid}{ended}")
+    if not (rules.pins or rules.mirrors or rules.registry_keys):
         click.echo("Nothing is trusted but your upstream registry and the hashes in your lock files.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from libreseed.delivery.packuments import FoundPackument
+from libreseed.delivery.signatures import Signatures
 from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.packages.integrity import parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
@@ -36,15 +37,21 @@ class ExpectedTarballs:
     """Reads what packuments say of tarballs; the parsed ones used last are kept, since clients ask for one
     tarball after the other of the same package."""
 
-    def __init__(self, kept: int = 64) -> None:
+    def __init__(self, signatures: Signatures, kept: int = 64) -> None:
+        self._signatures = signatures
         self._kept = kept
         self._parsed: OrderedDict[str, tuple[bytes, Packument]] = OrderedDict()
 
     async def read(
         self, packument: StoredPackument | FoundPackument, file: str, seeders: tuple[Endpoint, ...]
     ) -> Expected:
-        """Return what `packument` says of its tarball `file`. Raises NotFoundError when it has no such tarball."""
-        manifest = manifest_of_tarball(await self._parse(packument), file)
+        """Return what `packument` says of its tarball `file`.
+
+        Raises NotFoundError when it has no such tarball, BadSignatureError when the registry did not sign that.
+        """
+        parsed = await self._parse(packument)
+        manifest = manifest_of_tarball(parsed, file)
+        await self._signatures.check(packument, parsed, manifest)
         dist = manifest["dist"]
         try:
             digest = parse_integrity(str(dist.get("integrity", "")))

@@ -1,6 +1,7 @@
 """Packuments: who may say what a package is, asked in that order, and kept."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections import OrderedDict
@@ -62,12 +63,15 @@ class Freshness:
 @dataclass(frozen=True, slots=True)
 class FoundPackument:
     """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
-    by version `(v1, v2, length)`; `seeders` are the publisher's. `judged` is what the policy says of it, None when
-    that has nothing to say."""
+    by version `(v1, v2, length)`; `seeders` are the publisher's; `revision` and `origin` as in StoredPackument,
+    `origin` None for what was published here. `judged` is what the policy says of it, None when that has nothing to
+    say."""
 
     name: str
     body: bytes
     source: Source
+    revision: bytes
+    origin: str | None = None
     torrents: dict[str, Any] = field(default_factory=dict)
     restricted: bool = False
     seeders: tuple[Endpoint, ...] = ()
@@ -136,7 +140,7 @@ class PackumentDelivery:
         whole = await self.find_whole(name)
         judged = await self._policing.judge(name, whole.body, own=self._publications.has(name))
         judged.check_any()
-        return replace(whole, body=judged.body, judged=judged)
+        return replace(whole, body=judged.body, revision=judged.revision or whole.revision, judged=judged)
 
     async def find_whole(self, name: str) -> FoundPackument:
         """Return the packument of `name`, from the one who owns the name, whatever the policy says of it.
@@ -147,7 +151,8 @@ class PackumentDelivery:
         own = await self._publications.find(name) if self._publications.has(name) else None
         if own is not None:
             check_published(own.packument)
-            return FoundPackument(name, orjson.dumps({**own.packument, "_rev": revision(own.history)}), "store")
+            body = orjson.dumps({**own.packument, "_rev": revision(own.history)})
+            return FoundPackument(name, body, "store", hashlib.sha256(body).digest())
         stored = await self.stored(name)
         if stored is not None and time.time() - stored.checked < self._lifetime(stored):
             return self._found(stored, "store")
@@ -195,7 +200,14 @@ class PackumentDelivery:
         if not stored.torrents and self.publisher_of(stored.name) is not None:
             check_published(orjson.loads(stored.body))
         return FoundPackument(
-            stored.name, stored.body, source, stored.torrents, stored.restricted, self._seeders.get(stored.name, ())
+            stored.name,
+            stored.body,
+            source,
+            stored.revision,
+            stored.origin,
+            stored.torrents,
+            stored.restricted,
+            self._seeders.get(stored.name, ()),
         )
 
     def _lifetime(self, stored: StoredPackument) -> float:
@@ -247,7 +259,7 @@ class PackumentDelivery:
                 restricted,
                 now,
             )
-        await self._store.save(fresh)
+        fresh = await self._store.save(fresh)
         if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
             self.on_upstream(fresh)
         return fresh
@@ -284,7 +296,7 @@ class PackumentDelivery:
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
         fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
-        await self._store.save(fresh)
+        fresh = await self._store.save(fresh)
         await self._records.drop_superseded(found)
         return fresh
 

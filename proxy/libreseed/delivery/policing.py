@@ -1,6 +1,7 @@
 """The policy applied to packuments. What it leaves of one is worked out once and kept."""
 
 import asyncio
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -32,7 +33,8 @@ class Judged:
 
     `source` and `body` are its JSON before and after. `integrities` are those of all versions, `files` the versions by
     file names of the upstream's that are not npm's, `tags` the dist-tags before. `listing` is what search shows of
-    what is left, None when nothing is. `until`: seconds since the epoch.
+    what is left, None when nothing is. `until`: seconds since the epoch. `revision`: another for another body, b""
+    when nothing was taken away.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Judged:
     tags: dict[str, Any]
     listing: dict[str, Any] | None
     until: float
+    revision: bytes
 
     def check_any(self) -> None:
         """Raise ForbiddenError when no version is left."""
@@ -148,16 +151,18 @@ def _judge(policy: Policy, name: str, source: bytes, now: float, own: bool) -> J
     }
     # Of versions with the same file name the first is meant, as in `manifest_of_tarball`.
     files = {file_at(manifest): version for version, manifest in reversed(packument["versions"].items())}
+    body = orjson.dumps(left.packument) if left.refused else source
     return Judged(
         name,
         source,
-        orjson.dumps(left.packument) if left.refused else source,
+        body,
         left.refused,
         integrities,
         {file: version for file, version in files.items() if standard_version(name, file) != version},
         packument["dist-tags"],
         listing.package if listing is not None else None,
         left.until,
+        hashlib.sha256(body).digest() if left.refused else b"",
     )
 
 

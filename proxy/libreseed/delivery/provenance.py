@@ -1,27 +1,32 @@
 """What proves where a version comes from: the upstream's signing keys and the attestations of versions.
 
 Sources: npm's `pacote` and `npm audit signatures`. They are kept, so that signatures can be checked without the
-upstream; the client does the checking.
+upstream: attestations by the client, signatures by `delivery.signatures` too.
 """
 
+import asyncio
+import logging
 import time
 from dataclasses import dataclass
-from urllib.parse import quote
 
+import orjson
 from semver import Version
 
 from libreseed.delivery.errands import Errands
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.remembered import Remembered
 from libreseed.delivery.sources import Source
-from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
-from libreseed.packages.names import check_name
-from libreseed.store.documents import DocumentStore, StoredDocument
+from libreseed.errors import BadSignatureError, ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.packages.names import attestations_path, check_name
+from libreseed.store.documents import DocumentStore, StoredDocument, published_attestations
+from libreseed.store.trustfile import TrustFile
+from libreseed.trust.registry_signatures import read_keys
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.via import came_through
 
+log = logging.getLogger(__name__)
+
 KEYS = "-/npm/v1/keys"
-ATTESTATIONS = "-/npm/v1/attestations/"
 
 _KEYS_FRESH = 3600.0
 _ATTESTATIONS_FRESH = 86_400.0
@@ -39,11 +44,15 @@ class Document:
 
 
 class Provenance:
-    """Keys and attestations, from the store while they are fresh, else from the upstream."""
+    """Keys and attestations, from the store while they are fresh, else from the upstream. The keys that the upstream
+    shows are pinned in the trust file."""
 
-    def __init__(self, packuments: PackumentDelivery, store: DocumentStore, upstream: Upstream | None) -> None:
+    def __init__(
+        self, packuments: PackumentDelivery, store: DocumentStore, trust: TrustFile, upstream: Upstream | None
+    ) -> None:
         self._packuments = packuments
         self._store = store
+        self._trust = trust
         self._upstream = upstream
         self._fetching: Errands[tuple[str, ...], bytes] = Errands()
         self._missing: Remembered[str, NotFoundError] = Remembered(_MISSING)
@@ -51,7 +60,8 @@ class Provenance:
     async def keys(self) -> Document:
         """Return the upstream's public keys, `{"keys": [{keyid, keytype, scheme, key, expires}]}`.
 
-        Raises NotFoundError: it has none, or there is none; and what else `Upstream.document` raises.
+        Raises NotFoundError: it has none, or there is none; BadSignatureError: one is not the key that is pinned;
+        UnavailableError, StoreError, and what else `Upstream.document` raises.
         """
         return await self._find(KEYS, "", _KEYS_FRESH)
 
@@ -65,14 +75,18 @@ class Provenance:
         if not Version.is_valid(version):
             raise InvalidInputError(f"{version[:80]!r} is not a version (semver.org).")
         missing = NotFoundError(f"There are no attestations of {name}@{version}.")
-        if self._packuments.publisher_of(name) is not None or self._packuments.is_published(name):
+        if self._packuments.is_published(name):
+            own = await self._store.find(published_attestations(name, version))
+            if own is None:
+                raise missing
+            return Document(own.body, "store")
+        if self._packuments.publisher_of(name) is not None:
             raise missing
         # One client asks this for each of its packages, so what the packument tells must cost no request.
         stored = await self._packuments.stored(name)
         if stored is not None and b'"attestations"' not in stored.body and f'"{version}"'.encode() in stored.body:
             raise missing
-        path = f"{ATTESTATIONS}{name.replace('/', '%2f')}@{quote(version, safe='')}"
-        return await self._find(path, name, _ATTESTATIONS_FRESH)
+        return await self._find(attestations_path(name, version), name, _ATTESTATIONS_FRESH)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -100,5 +114,22 @@ class Provenance:
 
     async def _fetch(self, upstream: Upstream, path: str, name: str) -> bytes:
         body = await upstream.document(path, limit=_LIMIT, timeout=_TIMEOUT, name=name)
+        if path == KEYS:
+            await asyncio.to_thread(self._pin, body)
         await self._store.save(path, StoredDocument(body, time.time()))
         return body
+
+    def _pin(self, body: bytes) -> None:
+        try:
+            keys = read_keys(orjson.loads(body))
+            rules = self._trust.rules()
+            if rules.with_registry_keys(keys) == rules:
+                return
+            self._trust.change(lambda rules: rules.with_registry_keys(keys))
+        except (InvalidInputError, orjson.JSONDecodeError) as error:
+            log.warning("The upstream's signing keys are passed on, but none is pinned: %s", error)
+            return
+        except ConflictError as error:
+            log.error("%s", error)
+            raise BadSignatureError(error.message, hint=error.hint) from error
+        log.warning("The upstream signs with %s; pinned.", ", ".join(key.keyid for key in keys))

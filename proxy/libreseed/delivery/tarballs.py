@@ -12,6 +12,7 @@ from libreseed.delivery.flight import Flight, FoundTarball
 from libreseed.delivery.flow import Flow
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.policing import Policing
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import Source
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
 from libreseed.delivery.tarballpolicy import TarballPolicy
@@ -46,6 +47,7 @@ class TarballDelivery:
         seeding: Seeding,
         fetcher: SwarmFetcher,
         packuments: PackumentDelivery,
+        signatures: Signatures,
         upstream: Upstream | None,
         policing: Policing,
         *,
@@ -61,7 +63,7 @@ class TarballDelivery:
         self._policy = TarballPolicy(packuments, policing)
         self._hedge = hedge
         self._share = share
-        self._expected = ExpectedTarballs()
+        self._expected = ExpectedTarballs(signatures)
         self._flights: dict[_Key, Flight] = {}
         self._errands: Errands[object, None] = Errands()
 
@@ -69,8 +71,9 @@ class TarballDelivery:
         """Return the tarball `file` of the package `name`; with `whole`, only when it is complete.
 
         `integrity` is the SHA-512 that the client demands, when it says so: then its lock file is all the trust that
-        is needed beside the policy. Raises ForbiddenError when that refuses it, NotFoundError, UnavailableError,
-        IntegrityError, TrustError, StoreError.
+        is needed beside the policy, unless the packument has that integrity with a wrong signature of the registry.
+        Raises ForbiddenError when the policy refuses it, NotFoundError, UnavailableError, IntegrityError, TrustError,
+        StoreError.
         """
         check_name(name)
         await self._policy.check(name, file, integrity)
@@ -91,11 +94,8 @@ class TarballDelivery:
 
     def _held(self, name: str, file: str, integrity: bytes | None) -> FoundTarball | None:
         digest = self._catalogue.tarball(name, file)
-        if integrity is not None and digest != integrity:
-            # Other bytes than those on file: only what everybody may have is given out by its hash alone.
-            digest = integrity if self._seeding.shared(integrity) is not None else None
         ref = self._seeding.find(digest) if digest is not None else None
-        if ref is None:
+        if ref is None or integrity not in (None, digest):
             return None
         return FoundTarball("store", ref.length, self._seeding.path(ref.sha512), None, ref.sha512)
 
@@ -127,7 +127,8 @@ class TarballDelivery:
             await asyncio.gather(*attempts, return_exceptions=True)
 
     def _stored(self, expected: Expected, claimed: bytes | None) -> BlobRef | None:
-        """Return the blob that is expected if it is held. What only the client claims opens nothing restricted."""
+        """Return the blob that is expected if it is held. What only the client claims opens nothing restricted:
+        only what everybody may have is given out by its hash alone."""
         if expected.digest is None:
             return None
         vouched = expected.vouched or expected.digest != claimed

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from libreseed.errors import (
     ForbiddenError,
@@ -101,6 +102,28 @@ class RegistryClient:
             case {"error": str(refusal)} if response.status < 500:
                 raise UnauthorizedError(f"{self.url} does not let {name!r} in: {refusal[:300]}")
         raise UnavailableError(f"Nobody could be logged in at {self.url}: {reason}.", hint="Try again later.")
+
+    async def info(self, name: str, wanted: str) -> dict[str, Any]:
+        """Return what the node there knows of a version, dist-tag or range of a package.
+
+        Raises NotFoundError: there is none; UnavailableError: no node answers, or it cannot tell.
+        """
+        url = f"{self.url}/-/libreseed/info/{quote(name, safe='@/')}/{quote(wanted, safe='')}"
+        try:
+            async with self._session.get(URL(url, encoded=True), timeout=_STATUS_TIMEOUT) as response:
+                answer = await response.json(content_type=None)
+        except ValueError:
+            answer = None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(f"No answer from {self.url}.", hint="Start one with: libreseed serve") from error
+        if "X-Libreseed-Source" not in response.headers or not isinstance(answer, dict):
+            raise UnavailableError(
+                f"{self.url} is a registry, but not LibreSeed.", hint="Name another with --registry."
+            )
+        if response.status == 200:
+            return answer
+        kind = NotFoundError if response.status in (400, 404) else UnavailableError
+        raise kind(str(answer.get("error")))
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.

@@ -13,6 +13,8 @@ from libreseed.packages.policy import Policy, Refusal
 
 _UNJUDGED = ("stagedVersions", "_distfiles")
 """Fields of a packument that hold versions of their own, which some clients take: they are left out."""
+_OF_ONE_VERSION = ("signatures", "attestations")
+"""What in `dist` speaks of the version by its number, and so not of the one that it replaces."""
 _NAMED = 10
 """Versions that the one message tells of, which is the same whichever was asked for."""
 
@@ -76,6 +78,7 @@ def _replaced(policy: Policy, packument: Packument, version: str, refused: Mappi
         return None
     return {
         **other,
+        "dist": {key: value for key, value in other["dist"].items() if key not in _OF_ONE_VERSION},
         "version": version,
         "_id": f"{name}@{version}",
         "deprecated": f"{name}@{replacement.version} is given out in place of {version}, by the rule"

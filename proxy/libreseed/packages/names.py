@@ -10,6 +10,7 @@ from urllib.parse import quote
 from libreseed.errors import InvalidInputError
 
 MAX_LENGTH = 214
+ATTESTATIONS = "-/npm/v1/attestations/"
 KEY_PREFIX = "libreseed:"
 
 _PART = r"[A-Za-z0-9~!'()*-][A-Za-z0-9._~!'()*-]*"
@@ -91,6 +92,11 @@ def tarball_file(name: str, version: str) -> str:
 def tarball_path(name: str, version: str) -> str:
     """Return the URL path of a version's tarball, without a leading slash."""
     return f"{quote(name, safe='@/')}/-/{quote(tarball_file(name, version))}"
+
+
+def attestations_path(name: str, version: str) -> str:
+    """Return the URL path of a version's attestations, without a leading slash."""
+    return f"{ATTESTATIONS}{name.replace('/', '%2f')}@{quote(version, safe='')}"
 
 
 def version_of_tarball(name: str, file: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from nodesemver import max_satisfying, valid
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.packages.names import tarball_path, version_of_tarball
+from libreseed.packages.names import attestations_path, tarball_path, version_of_tarball
 
 Packument = dict[str, Any]
 Manifest = dict[str, Any]
@@ -69,7 +69,8 @@ def check_published(packument: Packument) -> None:
 
 
 def with_tarballs(packument: Packument, base_url: str) -> Packument:
-    """Return a copy whose tarball URLs are `<base_url>/<name>/-/<file>`; with "" they are relative paths."""
+    """Return a copy whose tarball URLs are `<base_url>/<name>/-/<file>`, and likewise those of attestations; with ""
+    tarballs are relative paths."""
     return {
         **packument,
         "versions": {
@@ -150,7 +151,11 @@ def upstream_tarball(manifest: Manifest) -> str | None:
 
 def _with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> Manifest:
     path = tarball_path(name, str(manifest.get(REPLACED_BY, version)))
-    return {**manifest, "dist": {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}}
+    dist = {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}
+    match dist.get("attestations"):
+        case {"url": _, **others} if base_url:
+            dist["attestations"] = {"url": f"{base_url}/{attestations_path(name, version)}", **others}
+    return {**manifest, "dist": dist}
 
 
 def _abbreviate(manifest: Manifest) -> Manifest:

@@ -4,15 +4,16 @@ Source: npm's `libnpmpublish`. The body is a packument of one version with the t
 """
 
 import base64
-import binascii
 import gzip
 import hashlib
 import io
 import tarfile
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 import orjson
 from semver import Version
@@ -20,8 +21,9 @@ from semver import Version
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError
 from libreseed.packages.changes import iso_time
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
-from libreseed.packages.names import check_publishable_name, tarball_path
+from libreseed.packages.names import attestations_path, check_publishable_name, tarball_path
 from libreseed.packages.packument import Manifest, Packument
+from libreseed.packages.provenance import Attestation, read_attestation
 
 MAX_MANIFEST = 4 << 20
 """Bytes of the package.json in a tarball."""
@@ -33,21 +35,32 @@ _SHARED_FIELDS = ("description", "keywords", "author", "license", "homepage", "r
 
 
 @dataclass(frozen=True, slots=True)
+class Tarball:
+    """An attached tarball: its SHA-512, its hex SHA-1, its length in bytes, and how to open it."""
+
+    digest: bytes
+    shasum: str
+    length: int
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """One version to publish. `digest` is the SHA-512 of the tarball."""
+    """One version to publish."""
 
     name: str
     version: str
     manifest: Manifest
-    tarball: bytes
-    digest: bytes
+    tarball: Tarball
+    attestation: Attestation | None
     tags: tuple[str, ...]
     shared: dict[str, Any]
 
 
-def read_release(name: str, body: object) -> Release:
+def read_release(name: str, body: object, large: Mapping[str, Tarball] | None = None) -> Release:
     """Check a publish body (blocking for large ones) and return what it releases.
 
+    `large`: the tarballs that were taken out of the body (see `longtexts`), by what stands there in their place.
     Raises InvalidInputError for a malformed body, IntegrityError when the tarball is not what the manifest says.
     """
     check_publishable_name(name)
@@ -60,17 +73,17 @@ def read_release(name: str, body: object) -> Release:
         raise InvalidInputError(f"The manifest's name and version are not {name}@{version}.")
     if not Version.is_valid(version):
         raise InvalidInputError(f"{version!r} is not a version (semver.org).")
-    tarball = _attachment(name, attachments)
-    digest = sha512(tarball)
-    _check_dist(name, version, manifest.get("dist"), tarball, digest)
+    tarball = _tarball(name, attachments, large or {})
+    _check_dist(name, version, manifest.get("dist"), tarball)
     _check_contents(name, version, tarball)
+    attestation = _attestation(attachments, tarball)
     tags = others.get("dist-tags")
     return Release(
         name,
         version,
-        {**manifest, "_id": f"{name}@{version}", "dist": _dist(name, version, manifest, tarball, digest)},
+        {**manifest, "_id": f"{name}@{version}", "dist": _dist(name, version, manifest, tarball, attestation)},
         tarball,
-        digest,
+        attestation,
         tuple(tag for tag, tagged in (tags.items() if isinstance(tags, dict) else ()) if tagged == version)
         or ("latest",),
         {key: others[key] for key in _SHARED_FIELDS if key in others},
@@ -103,31 +116,50 @@ def add_release(packument: Packument | None, release: Release, user: str, now: d
     }
 
 
-def _attachment(name: str, attachments: dict[str, Any]) -> bytes:
+def _tarball(name: str, attachments: dict[str, Any], large: Mapping[str, Tarball]) -> Tarball:
     for file, attachment in attachments.items():
         if not file.endswith(".tgz"):
             continue
-        try:
-            data = base64.b64decode(attachment["data"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            raise InvalidInputError(f"The attachment {file[:100]!r} is not base64.") from error
-        if attachment.get("length") not in (None, len(data)):
+        match attachment:
+            case {"data": str(text), **others}:
+                tarball = large.get(text) or _decode(file, text)
+            case _:
+                raise InvalidInputError(f"The attachment {file[:100]!r} has no data.")
+        if others.get("length") not in (None, tarball.length):
             raise IntegrityError(f"The attachment {file[:100]!r} is not as long as it says.")
-        return data
+        if large and text not in large:
+            raise InvalidInputError("A text of that length in a publish must be its tarball.")
+        return tarball
     raise InvalidInputError(f"The publish of {name} has no tarball attached.")
 
 
-def _check_dist(name: str, version: str, dist: object, tarball: bytes, digest: bytes) -> None:
+def _decode(file: str, text: str) -> Tarball:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InvalidInputError(f"The attachment {file[:100]!r} is not base64.") from error
+    shasum = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return Tarball(sha512(data), shasum, len(data), partial(io.BytesIO, data))
+
+
+def _attestation(attachments: dict[str, Any], tarball: Tarball) -> Attestation | None:
+    for file, attachment in attachments.items():
+        if file.endswith(".sigstore"):
+            text = attachment.get("data") if isinstance(attachment, dict) else None
+            return read_attestation(file, text, tarball.digest)
+    return None
+
+
+def _check_dist(name: str, version: str, dist: object, tarball: Tarball) -> None:
     if not isinstance(dist, dict):
         raise InvalidInputError(f"The manifest of {name}@{version} has no dist.")
     integrity = parse_integrity(str(dist.get("integrity", "")))
     shasum = dist.get("shasum")
-    weak = hashlib.sha1(tarball, usedforsecurity=False).hexdigest()
-    if (integrity is not None and integrity != digest) or (shasum is not None and shasum != weak):
+    if integrity not in (None, tarball.digest) or shasum not in (None, tarball.shasum):
         raise IntegrityError(f"The tarball of {name}@{version} does not have the integrity that its manifest names.")
 
 
-def _check_contents(name: str, version: str, tarball: bytes) -> None:
+def _check_contents(name: str, version: str, tarball: Tarball) -> None:
     """The tarball's own package.json must agree: else what is listed and what is installed are two packages."""
     try:
         inner = _inner_manifest(tarball)
@@ -137,11 +169,15 @@ def _check_contents(name: str, version: str, tarball: bytes) -> None:
         raise InvalidInputError(f"The package.json in the tarball of {name}@{version} has another name or version.")
 
 
-def _inner_manifest(tarball: bytes) -> object:
+def _inner_manifest(tarball: Tarball) -> object:
     """Return the package.json, the last one where there are several: that one is left when all is unpacked."""
     manifest = b""
     unpacked = 0
-    with gzip.open(io.BytesIO(tarball)) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
+    with (
+        tarball.open() as zipped,
+        gzip.open(zipped) as unzipped,
+        tarfile.open(fileobj=unzipped, mode="r:") as archive,
+    ):
         for member in archive:
             unpacked += member.size
             if unpacked > MAX_UNPACKED:
@@ -157,10 +193,16 @@ def _inner_manifest(tarball: bytes) -> object:
     return orjson.loads(manifest)
 
 
-def _dist(name: str, version: str, manifest: Manifest, tarball: bytes, digest: bytes) -> dict[str, Any]:
-    return {
+def _dist(
+    name: str, version: str, manifest: Manifest, tarball: Tarball, attestation: Attestation | None
+) -> dict[str, Any]:
+    dist = {
         **manifest["dist"],
-        "integrity": format_integrity(digest),
-        "shasum": hashlib.sha1(tarball, usedforsecurity=False).hexdigest(),
+        "integrity": format_integrity(tarball.digest),
+        "shasum": tarball.shasum,
         "tarball": tarball_path(name, version),
     }
+    if attestation is not None:
+        provenance = {"predicateType": attestation.predicate_type}
+        dist["attestations"] = {"url": attestations_path(name, version), "provenance": provenance}
+    return dist

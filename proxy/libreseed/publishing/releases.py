@@ -6,19 +6,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from libreseed.errors import ConflictError, ForbiddenError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.packages.changes import check_maintainer, modified
 from libreseed.packages.integrity import parse_integrity
 from libreseed.packages.names import tarball_file, version_of_tarball
 from libreseed.packages.packument import Packument, check_published
-from libreseed.packages.publish import add_release, read_release
+from libreseed.packages.provenance import attestations_document
+from libreseed.packages.publish import Release, Tarball, add_release, read_release
 from libreseed.publishing.signing import RecordSigner
+from libreseed.store.documents import DocumentStore, StoredDocument, published_attestations
 from libreseed.store.publications import PublicationStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.history import events_between, integrity_of, revision
 from libreseed.trust.keys import format_key
+from libreseed.trust.records import BlobRef
 from libreseed.trust.snapshot import Snapshot, TorrentRef
 from libreseed.upstream.client import Upstream
 
@@ -38,6 +42,7 @@ class Releases:
         self,
         key: bytes,
         publications: PublicationStore,
+        documents: DocumentStore,
         seeding: Seeding,
         signer: RecordSigner,
         trust: TrustFile,
@@ -45,28 +50,38 @@ class Releases:
     ) -> None:
         self._key = key
         self._publications = publications
+        self._documents = documents
         self._seeding = seeding
         self._signer = signer
         self._trust = trust
         self._upstream = upstream
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def publish(self, name: str, body: object, user: str) -> None:
-        """Publish one version. `body` is the parsed JSON of the request.
+    async def publish(
+        self,
+        name: str,
+        body: object,
+        user: str,
+        tarballs: Mapping[str, Tarball] | None = None,
+        files: Mapping[bytes, Path] | None = None,
+    ) -> None:
+        """Publish one version. `body` is the parsed JSON of the request, `tarballs` and `files` are what a
+        PublishSpool has taken out of it.
 
         Raises InvalidInputError, IntegrityError, ConflictError for a version that is there, ForbiddenError for a
         name of somebody else, UnavailableError when that cannot be told now, StoreError.
         """
-        release = await asyncio.to_thread(read_release, name, body)
+        release = await asyncio.to_thread(read_release, name, body, tarballs)
         async with self._locks[name]:
             await self._check_owner(name)
             old = await self._publications.find(name)
             if old is not None:
                 check_maintainer(old.packument, user)
             packument = add_release(old.packument if old else None, release, user, datetime.now(UTC))
-            ref = await self._seeding.add_bytes(
-                release.tarball, release.digest, shared=True, tarball=(name, tarball_file(name, release.version))
-            )
+            ref = await self._store_tarball(release, files or {})
+            if release.attestation is not None:
+                document = StoredDocument(attestations_document(release.attestation), time.time())
+                await self._documents.save(published_attestations(name, release.version), document)
             await self._keep(old, packument, {release.version: TorrentRef(ref.v1, ref.v2, ref.length)})
 
     async def change(self, name: str, user: str, edit: Edit, rev: str | None = None) -> str:
@@ -142,7 +157,17 @@ class Releases:
         await self._signer.sign("package", snapshot)
         return revision(snapshot.history)
 
+    async def _store_tarball(self, release: Release, files: Mapping[bytes, Path]) -> BlobRef:
+        digest = release.tarball.digest
+        tarball = (release.name, tarball_file(release.name, release.version))
+        file = files.get(digest)
+        if file is not None:
+            return await self._seeding.add_file(file, digest, shared=True, tarball=tarball)
+        with release.tarball.open() as stream:
+            return await self._seeding.add_bytes(stream.read(), digest, shared=True, tarball=tarball)
+
     async def _drop_tarball(self, snapshot: Snapshot, version: str) -> None:
+        await self._documents.remove(published_attestations(snapshot.name, version))
         digest = parse_integrity(integrity_of(snapshot.history, version) or "")
         if digest is not None and self._seeding.find(digest) is not None:
             await self._seeding.drop(digest)

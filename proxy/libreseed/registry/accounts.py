@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
-from libreseed.registry.answers import json_answer, read_json
+from libreseed.registry.answers import json_answer
+from libreseed.registry.bodies import read_json
 from libreseed.store.accounts import AccountStore
 
 _BODY_LIMIT = 64 << 10

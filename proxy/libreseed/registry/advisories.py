@@ -4,7 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.advisories import Advisories
-from libreseed.registry.answers import SOURCE_HEADER, read_json
+from libreseed.registry.answers import SOURCE_HEADER
+from libreseed.registry.bodies import read_json
 
 _BODY_LIMIT = 16 << 20
 

@@ -1,12 +1,11 @@
 """What goes back to clients: JSON, errors with npm's status codes, and where it came from."""
 
 import math
-import zlib
 from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.sources import Source
@@ -19,6 +18,7 @@ from libreseed.errors import (
     NetworkError,
     NotFoundError,
     SwarmError,
+    TooLargeError,
     TrustError,
     UnauthorizedError,
     UnavailableError,
@@ -28,10 +28,10 @@ from libreseed.upstream.retries import TransientError
 SOURCE_HEADER = "X-Libreseed-Source"
 _RETRY_AFTER = 5.0, 3600.0
 """Seconds: the shortest and the longest wait that we ask for."""
-_GZIP = zlib.MAX_WBITS | 16
 
 _STATUSES: tuple[tuple[type[LibreseedError], int], ...] = (
     (NotFoundError, 404),
+    (TooLargeError, 413),
     (InvalidInputError, 400),
     (UnauthorizedError, 401),
     (ForbiddenError, 403),
@@ -85,26 +85,3 @@ async def on_crash(_: Request, __: Exception) -> Response:
     """Starlette's handler for everything else: the log gets the traceback, the client a sentence."""
     message = "Something failed here that should not; the server's log says what."
     return Response(orjson.dumps({"error": message}), 500, {SOURCE_HEADER: "store"}, "application/json")
-
-
-async def read_json(request: Request, limit: int) -> Any:
-    """Return the parsed JSON body of a request, which may be gzipped.
-
-    Raises InvalidInputError: larger than `limit` bytes, unpacked too, or not JSON.
-    """
-    unpacker = zlib.decompressobj(_GZIP) if request.headers.get("content-encoding", "").lower() == "gzip" else None
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += unpacker.decompress(chunk, limit + 1 - len(body)) if unpacker else chunk
-            if len(body) > limit:
-                raise InvalidInputError(f"The request's body is larger than {limit / (1 << 20):g} MiB.")
-        if unpacker and not unpacker.eof:
-            raise InvalidInputError("The request's body is not complete gzip.")
-        return orjson.loads(body)
-    except zlib.error as error:
-        raise InvalidInputError("The request's body is not gzip.") from error
-    except ClientDisconnect as error:
-        raise InvalidInputError("The request ended before its body was complete.") from error
-    except orjson.JSONDecodeError as error:
-        raise InvalidInputError("The request's body is not JSON.") from error

@@ -12,17 +12,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
+from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import PackumentDelivery
-from libreseed.delivery.provenance import ATTESTATIONS, KEYS, Provenance
+from libreseed.delivery.provenance import KEYS, Provenance
 from libreseed.delivery.search import Search
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.packages.names import ATTESTATIONS
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.advisories import AdvisoryEndpoints
 from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal
 from libreseed.registry.guard import Guard
+from libreseed.registry.info import INFO, InfoEndpoint
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
@@ -31,6 +35,8 @@ from libreseed.registry.stars import StarEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
 from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
+from libreseed.store.blobs import BlobStore
+from libreseed.store.prepared import PreparedStore
 from libreseed.store.stars import StarStore
 
 
@@ -39,12 +45,16 @@ class Services:
     """What the registry translates requests to."""
 
     packuments: PackumentDelivery
+    prepared: PreparedStore
     tarballs: TarballDelivery
     releases: Releases
+    blobs: BlobStore
     accounts: AccountStore
     stars: StarStore
     advisories: Advisories
     provenance: Provenance
+    signatures: Signatures
+    info: PackageInfo
     search: Search
     counter: SourceCounter
     status: Callable[[], Awaitable[dict[str, Any]]]
@@ -55,7 +65,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     registry = _Registry(services)
     accounts = registry.accounts
     stars = StarEndpoints(services.stars, services.packuments, accounts)
-    writing = WritingEndpoints(services.releases, stars, accounts)
+    writing = WritingEndpoints(services.releases, services.blobs, stars, accounts)
     advisories = AdvisoryEndpoints(services.advisories)
     provenance = ProvenanceEndpoints(services.provenance)
     return Starlette(
@@ -63,6 +73,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/", registry.status),
             Route("/-/ping", registry.ping),
             Route("/-/libreseed/status", registry.status),
+            Route(f"{INFO}{{package:path}}", InfoEndpoint(services.info).info),
             Route("/-/whoami", accounts.whoami),
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
@@ -93,7 +104,9 @@ class _Registry:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.accounts = AccountEndpoints(services.accounts)
-        self._packuments = PackumentEndpoints(services.packuments, services.counter)
+        self._packuments = PackumentEndpoints(
+            services.packuments, services.prepared, services.signatures, services.counter
+        )
         self._tarballs = TarballEndpoint(services.tarballs, services.counter)
 
     async def ping(self, _: Request) -> Response:

@@ -5,20 +5,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.errors import NotFoundError
 from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
-from libreseed.registry.prepared import PreparedPackuments
+from libreseed.registry.encodings import IDENTITY, choose_encoding
+from libreseed.registry.prepared import CODINGS, PreparedPackuments
+from libreseed.store.prepared import PreparedStore
 
 
 class PackumentEndpoints:
     """The reading half of a package's metadata."""
 
-    def __init__(self, packuments: PackumentDelivery, counter: SourceCounter) -> None:
+    def __init__(
+        self, packuments: PackumentDelivery, prepared: PreparedStore, signatures: Signatures, counter: SourceCounter
+    ) -> None:
         self._packuments = packuments
+        self._signatures = signatures
         self._counter = counter
-        self._prepared = PreparedPackuments()
+        self._prepared = PreparedPackuments(prepared)
 
     async def packument(self, request: Request, name: str) -> Response:
         """The whole package; abbreviated when the client prefers that and will not send it back (`?write=true`).
@@ -28,7 +34,7 @@ class PackumentEndpoints:
         for_writing = request.query_params.get("write") == "true"
         found = await self._packuments.find(name, for_writing=for_writing)
         short = ABBREVIATED_TYPE in request.headers.get("accept", "") and not for_writing
-        form = await self._prepared.get(name, found.body, short=short, base_url=base_url(request))
+        form = await self._prepared.get(found, short=short, base_url=base_url(request))
         self._counter.add(found.source)
         headers = {
             SOURCE_HEADER: found.source,
@@ -43,10 +49,10 @@ class PackumentEndpoints:
         if _has(request, form.etag, modified):
             return Response(status_code=304, headers=headers)
         media_type = ABBREVIATED_TYPE if short else "application/json"
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return Response(form.gzipped, 200, headers, media_type)
-        return Response(form.body, 200, headers, media_type)
+        coding = choose_encoding(request.headers.get("accept-encoding"), CODINGS)
+        if coding != IDENTITY:
+            headers["Content-Encoding"] = coding
+        return Response(await self._prepared.coded(form, coding), 200, headers, media_type)
 
     async def manifest(self, request: Request, name: str, wanted: str) -> Response:
         """One version, by version, dist-tag or range."""
@@ -54,11 +60,13 @@ class PackumentEndpoints:
         self._counter.add(found.source)
         packument = with_tarballs(orjson.loads(found.body), base_url(request))
         try:
-            return json_answer(manifest_of(packument, wanted), source=found.source)
+            manifest = manifest_of(packument, wanted)
         except NotFoundError:
             if found.judged is not None:
                 found.judged.check_wanted(wanted)
             raise
+        await self._signatures.check(found, packument, manifest)
+        return json_answer(manifest, source=found.source)
 
     async def dist_tags(self, name: str) -> Response:
         """The dist-tags alone."""

@@ -5,7 +5,8 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libreseed.delivery.provenance import ATTESTATIONS, Document, Provenance
+from libreseed.delivery.provenance import Document, Provenance
+from libreseed.packages.names import ATTESTATIONS
 from libreseed.registry.answers import SOURCE_HEADER
 
 

@@ -12,22 +12,25 @@ from starlette.responses import Response
 from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
 from libreseed.packages.changes import with_deprecations, with_maintainers, with_tag, with_versions, without_tag
 from libreseed.publishing.releases import Edit, Releases
+from libreseed.publishing.spool import DOCUMENT_LIMIT, PublishSpool
 from libreseed.registry.accounts import AccountEndpoints
-from libreseed.registry.answers import json_answer, read_json
+from libreseed.registry.answers import json_answer
+from libreseed.registry.bodies import read_body, read_json
 from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.stars import StarEndpoints
+from libreseed.store.blobs import BlobStore
 
 PUBLISH_LIMIT = 512 << 20
 """Bytes of a publish request; a tarball grows by a third in base64."""
-_DOCUMENT_LIMIT = 64 << 20
 _TAG_LIMIT = 1 << 10
 
 
 class WritingEndpoints:
     """All that changes a package. Every one needs a token, and answers 401 without."""
 
-    def __init__(self, releases: Releases, stars: StarEndpoints, accounts: AccountEndpoints) -> None:
+    def __init__(self, releases: Releases, blobs: BlobStore, stars: StarEndpoints, accounts: AccountEndpoints) -> None:
         self._releases = releases
+        self._blobs = blobs
         self._stars = stars
         self._accounts = accounts
 
@@ -37,20 +40,23 @@ class WritingEndpoints:
         path = read_package_path(raw_path(request))
         if path.rest:
             raise NotFoundError(f"This registry has no PUT {request.url.path}.")
-        match await read_json(request, PUBLISH_LIMIT):
-            case {"versions": dict(manifests), **others} if not others.get("_attachments"):
-                edit = partial(with_deprecations, manifests=manifests)
-                return await self._change(path.name, user, edit, str(others.get("_rev")))
-            case {"users": dict(users), **others} if "versions" not in others:
-                return await self._stars.star(path.name, user, starred=bool(users.get(user)))
-            case body:
-                return await self._publish(path.name, user, body)
+        async with PublishSpool(self._blobs) as spool:
+            async for piece in read_body(request, PUBLISH_LIMIT):
+                await spool.add(piece)
+            match await spool.read():
+                case {"versions": dict(manifests), **others} if not others.get("_attachments"):
+                    edit = partial(with_deprecations, manifests=manifests)
+                    return await self._change(path.name, user, edit, str(others.get("_rev")))
+                case {"users": dict(users), **others} if "versions" not in others:
+                    return await self._stars.star(path.name, user, starred=bool(users.get(user)))
+                case body:
+                    return await self._publish(path.name, user, body, spool)
 
     async def edit(self, request: Request) -> Response:
         """PUT /PACKAGE/-rev/REV: unpublish the versions that the packument lacks, or replace the maintainers."""
         user = self._accounts.require(request)
         name, rev = _name_and_rev(request)
-        match await read_json(request, _DOCUMENT_LIMIT):
+        match await read_json(request, DOCUMENT_LIMIT):
             case {"versions": dict(versions)}:
                 return await self._change(name, user, partial(with_versions, kept=versions.keys()), rev)
             case {"maintainers": list(people)}:
@@ -88,9 +94,9 @@ class WritingEndpoints:
         name, tag = _name_and_tag(request)
         return await self._change(name, user, partial(without_tag, tag=tag))
 
-    async def _publish(self, name: str, user: str, body: object) -> Response:
+    async def _publish(self, name: str, user: str, body: object, spool: PublishSpool) -> Response:
         try:
-            await self._releases.publish(name, body, user)
+            await self._releases.publish(name, body, user, spool.tarballs, spool.files)
         except IntegrityError as error:  # the client's own bytes: no fault that passes
             raise InvalidInputError(error.message, hint=error.hint) from error
         return json_answer({"ok": True, "success": True}, 201)

@@ -1,13 +1,19 @@
-"""JSON documents of the upstream other than packuments, such as its signing keys."""
+"""JSON documents other than packuments: the upstream's, such as its signing keys, and attestations published here."""
 
 from dataclasses import dataclass
 
 from libreseed.store.database import Database
 
 
+def published_attestations(name: str, version: str) -> str:
+    """Return the path under which the attestations of a version are kept that was published here: none of the
+    upstream's."""
+    return f"published {name}@{version}"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document; `checked` is when the upstream gave it, in seconds since the epoch."""
+    """A document; `checked` is when it came here, in seconds since the epoch."""
 
     body: bytes
     checked: float
@@ -20,7 +26,7 @@ class DocumentStore:
         self._database = database
 
     async def find(self, path: str) -> StoredDocument | None:
-        """Return the document of an upstream path, or None."""
+        """Return the document of a path, or None."""
         row = await self._database.row("SELECT body, checked FROM documents WHERE path = ?", path)
         return StoredDocument(*row) if row else None
 
@@ -29,3 +35,7 @@ class DocumentStore:
         await self._database.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", path, document.body, document.checked
         )
+
+    async def remove(self, path: str) -> None:
+        """Forget a document, if there is one."""
+        await self._database.execute("DELETE FROM documents WHERE path = ?", path)

@@ -5,7 +5,6 @@ installs.
 """
 
 import sqlite3
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import orjson
 
 from libreseed.packages.listing import Listing, list_package
 from libreseed.store.database import Database
+from libreseed.store.packing import unpack
 
 _COLUMNS = ("name", "description", "keywords", "maintainers")
 
@@ -100,4 +100,4 @@ def _read(connection: sqlite3.Connection, name: str) -> tuple[Listing | None, st
     row = connection.execute("SELECT body, origin, restricted FROM packuments WHERE name = ?", (name,)).fetchone()
     if row is None:
         return None, None, False
-    return list_package(orjson.loads(zlib.decompress(row[0]))), row[1], bool(row[2])
+    return list_package(orjson.loads(unpack(row[0]))), row[1], bool(row[2])

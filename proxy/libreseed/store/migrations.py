@@ -87,6 +87,13 @@ _STEPS = (
         account TEXT NOT NULL REFERENCES accounts (name), name TEXT NOT NULL, PRIMARY KEY (account, name)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Packuments as they are sent, by content coding; `revision` is that of the packument they were made of.
+    CREATE TABLE prepared (
+        name TEXT NOT NULL, short INTEGER NOT NULL, base_url TEXT NOT NULL, revision BLOB NOT NULL,
+        etag TEXT NOT NULL, modified TEXT NOT NULL, zstd BLOB NOT NULL, gzip BLOB, PRIMARY KEY (name, short)
+    );
+    """,
 )
 
 

@@ -1,17 +1,19 @@
 """Packuments that came from the upstream, a publisher or a mirror."""
 
 import asyncio
-import zlib
+import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from libreseed.store.database import Database
+from libreseed.store.packing import pack, unpack
 from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
+_MIRROR = "mirror "
 _RECENT_BYTES = 128 << 20
 
 
@@ -22,7 +24,12 @@ def publisher_origin(key: bytes) -> str:
 
 def mirror_origin(key: bytes) -> str:
     """Return the origin of what a mirror's record says of the upstream's package."""
-    return f"mirror {format_key(key)}"
+    return f"{_MIRROR}{format_key(key)}"
+
+
+def is_mirror(origin: str | None) -> bool:
+    """Tell whether `origin` is a mirror's."""
+    return origin is not None and origin.startswith(_MIRROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,8 @@ class StoredPackument:
     """A packument as JSON bytes, and where it came from.
 
     `origin` is UPSTREAM, a `publisher_origin` or a `mirror_origin`; `torrents` is the snapshot's, by version, each
-    `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in seconds since the epoch.
+    `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in seconds since the epoch;
+    `revision` is another for another body, and set by the store.
     """
 
     name: str
@@ -41,6 +49,7 @@ class StoredPackument:
     last_modified: str | None
     restricted: bool
     checked: float
+    revision: bytes = field(default=b"", compare=False)
 
 
 class PackumentStore:
@@ -64,16 +73,24 @@ class PackumentStore:
         if row is None:
             return None
         origin, packed, torrents, etag, last_modified, restricted, checked = row
-        body = await asyncio.to_thread(zlib.decompress, packed)
+        body = await asyncio.to_thread(unpack, packed)
         found = StoredPackument(
-            name, origin, body, orjson.loads(torrents), etag, last_modified, bool(restricted), checked
+            name,
+            origin,
+            body,
+            orjson.loads(torrents),
+            etag,
+            last_modified,
+            bool(restricted),
+            checked,
+            _revision(packed),
         )
         self._remember(found)
         return found
 
-    async def save(self, packument: StoredPackument) -> None:
-        """Keep a packument in place of an earlier one."""
-        packed = await asyncio.to_thread(zlib.compress, packument.body, 1)
+    async def save(self, packument: StoredPackument) -> StoredPackument:
+        """Keep a packument in place of an earlier one, and return it with its revision."""
+        packed = await asyncio.to_thread(pack, packument.body)
         await self._database.execute(
             "INSERT OR REPLACE INTO packuments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             packument.name,
@@ -85,7 +102,9 @@ class PackumentStore:
             packument.restricted,
             packument.checked,
         )
-        self._remember(packument)
+        saved = replace(packument, revision=_revision(packed))
+        self._remember(saved)
+        return saved
 
     async def confirm(self, name: str, checked: float) -> None:
         """Note that the packument of `name` was found unchanged at its source."""
@@ -101,3 +120,7 @@ class PackumentStore:
         while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
             _, dropped = self._recent.popitem(last=False)
             self._recent_bytes -= len(dropped.body)
+
+
+def _revision(packed: bytes) -> bytes:
+    return hashlib.sha256(packed).digest()

@@ -1,5 +1,6 @@
-"""Whom the user trusts: pins of names to publishers, and mirrors. Fails closed."""
+"""Whom the user trusts: pins of names to publishers, mirrors, and the registry's signing keys. Fails closed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
@@ -7,6 +8,7 @@ import orjson
 from libreseed.errors import ConflictError, InvalidInputError, NotFoundError
 from libreseed.packages.names import check_pattern, matches
 from libreseed.trust.keys import format_key, parse_key
+from libreseed.trust.registry_signatures import RegistryKey, read_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class TrustRules:
 
     pins: tuple[Pin, ...] = ()
     mirrors: tuple[bytes, ...] = ()
+    registry_keys: tuple[RegistryKey, ...] = ()
 
     def publisher_of(self, name: str) -> bytes | None:
         """Return the key that `name` is pinned to: an exact pin first, then the longest pattern that matches."""
@@ -45,16 +48,40 @@ class TrustRules:
         """Trust a mirror."""
         return replace(self, mirrors=(*(mirror for mirror in self.mirrors if mirror != key), key))
 
+    def with_registry_keys(self, keys: Iterable[RegistryKey]) -> "TrustRules":
+        """Pin keys that a registry signs with. One that is pinned may end, and nothing else of it may change.
+
+        Raises ConflictError: a key's id is pinned to another key, or its end was taken back or moved.
+        """
+        pinned = {key.keyid: key for key in self.registry_keys}
+        for key in keys:
+            old = pinned.get(key.keyid)
+            if old is not None and (old.der != key.der or old.expires not in (None, key.expires)):
+                raise ConflictError(
+                    f"The registry's signing key {key.keyid} is not the one that is pinned; it was not taken.",
+                    hint=f"If you know that it was changed: libreseed trust remove {key.keyid}",
+                )
+            pinned[key.keyid] = key
+        return replace(self, registry_keys=tuple(pinned.values()))
+
     def without(self, what: str) -> "TrustRules":
-        """Remove the pin of a pattern, or a mirror or all pins of a key. Raises NotFoundError."""
+        """Remove the pin of a pattern, a registry's key by its id, or a mirror or all pins of a key.
+
+        Raises NotFoundError.
+        """
         try:
             key = parse_key(what)
         except InvalidInputError:
-            left = TrustRules(tuple(pin for pin in self.pins if pin.pattern != what), self.mirrors)
+            left = replace(
+                self,
+                pins=tuple(pin for pin in self.pins if pin.pattern != what),
+                registry_keys=tuple(key for key in self.registry_keys if key.keyid != what),
+            )
         else:
-            left = TrustRules(
-                tuple(pin for pin in self.pins if pin.key != key),
-                tuple(mirror for mirror in self.mirrors if mirror != key),
+            left = replace(
+                self,
+                pins=tuple(pin for pin in self.pins if pin.key != key),
+                mirrors=tuple(mirror for mirror in self.mirrors if mirror != key),
             )
         if left == self:
             raise NotFoundError(f"Nothing is trusted as {what}.", hint="See: libreseed trust list")
@@ -66,6 +93,7 @@ class TrustRules:
             {
                 "pins": {pin.pattern: format_key(pin.key) for pin in self.pins},
                 "mirrors": [format_key(key) for key in self.mirrors],
+                "registryKeys": [key.as_json() for key in self.registry_keys],
             },
             option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
         )
@@ -75,10 +103,11 @@ class TrustRules:
         """Read the trust file's JSON. Raises InvalidInputError."""
         try:
             match orjson.loads(text):
-                case {"pins": dict(pins), "mirrors": list(mirrors)}:
+                case {"pins": dict(pins), "mirrors": list(mirrors), **others}:
                     return cls(
                         tuple(Pin(check_pattern(pattern), parse_key(key)) for pattern, key in pins.items()),
                         tuple(parse_key(key) for key in mirrors),
+                        read_keys({"keys": others.get("registryKeys", [])}),
                     )
         except (orjson.JSONDecodeError, AttributeError) as error:
             raise InvalidInputError(f"not JSON of the known form: {error}") from error

@@ -1,0 +1,31 @@
+"""GET /-/libreseed/info/PACKAGE, or PACKAGE/VERSION: what `libreseed info` shows."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libreseed.delivery.info import PackageInfo
+from libreseed.errors import NotFoundError
+from libreseed.registry.answers import json_answer
+from libreseed.registry.paths import raw_path, read_package_path
+
+INFO = "/-/libreseed/info/"
+
+
+class InfoEndpoint:
+    """What this node knows of a version."""
+
+    def __init__(self, info: PackageInfo) -> None:
+        self._info = info
+
+    async def info(self, request: Request) -> Response:
+        """Of `latest`, or of a version, dist-tag or range."""
+        path = read_package_path(raw_path(request).removeprefix(INFO))
+        match path.rest:
+            case ():
+                wanted = "latest"
+            case (wanted,):
+                pass
+            case _:
+                raise NotFoundError(f"This registry has no {request.url.path}.")
+        described, found = await self._info.describe(path.name, wanted)
+        return json_answer(described, source=found.source)
