@@ -220,6 +220,40 @@ async def test_owners(node: Local) -> None:
     assert (await node.publish("pkg", "2.0.0")).status == 201
 
 
+async def test_owners_one_by_one(node: Local) -> None:
+    async def names() -> list[str]:
+        return [person["name"] for person in (await packument(node))["maintainers"]]
+
+    path = "/-/package/pkg/owners"
+    assert (await node.ask("PUT", path, body={"user": "bob"})).status == 404, "there is no such account"
+    ann = node.token
+    await node.log_in("bob")
+    assert (await node.ask("PUT", path, body={"user": "bob"})).status == 403, "not an owner's to give"
+    node.token = ann
+    for _ in range(2):
+        assert (await node.ask("PUT", path, body={"user": "bob"})).status == 201
+        assert await names() == ["ann", "bob"]
+    assert (await node.ask("PUT", path, body="bob")).status == 400
+    assert (await node.ask("DELETE", f"{path}/eve")).status == 404
+    assert (await node.ask("DELETE", f"{path}/bob")).status == 201
+    assert await names() == ["ann"]
+    assert (await node.ask("DELETE", f"{path}/ann")).status == 400, "the last one stays"
+    node.token = ""
+    assert (await node.ask("PUT", path, body={"user": "bob"})).status == 401
+
+
+async def test_stars_as_pnpm_sends_them(node: Local) -> None:
+    path = "/-/user/v1/star"
+    assert (await node.ask("PUT", path, body={"name": "pkg"})).status == 200
+    assert (await node.get(path)).json() == ["pkg"]
+    assert (await node.ask("PUT", path, body={"name": "absent"})).status != 200
+    assert (await node.ask("PUT", path, body={"package": "pkg"})).status == 400
+    assert (await node.ask("DELETE", path, body={"name": "pkg"})).status == 200
+    assert (await node.get(path)).json() == []
+    node.token = ""
+    assert (await node.get(path)).status == 401
+
+
 @pytest.mark.parametrize("maintainers", [[], ["ann"], [{"name": ""}], [{"name": 1}], [{"name": "a"}, None]])
 async def test_owners_that_cannot_be(node: Local, maintainers: list[Any]) -> None:
     rev = (await packument(node))["_rev"]

@@ -99,6 +99,20 @@ def with_maintainers(packument: Packument, maintainers: Sequence[Any]) -> Packum
     return {**packument, "maintainers": list(people.values())}
 
 
+def with_maintainer(packument: Packument, owner: str) -> Packument:
+    """Add a maintainer. Raises InvalidInputError when it cannot be one, or there are too many."""
+    others = [person for person in packument["maintainers"] if person["name"] != owner]
+    return with_maintainers(packument, [*others, {"name": owner, "email": ""}])
+
+
+def without_maintainer(packument: Packument, owner: str) -> Packument:
+    """Take a maintainer away. Raises NotFoundError when it is none, InvalidInputError for the last one."""
+    others = [person for person in packument["maintainers"] if person["name"] != owner]
+    if len(others) == len(packument["maintainers"]):
+        raise NotFoundError(f"{owner[:_NAME_LENGTH]} is no maintainer of {packument['name']}.")
+    return with_maintainers(packument, others)
+
+
 def modified(packument: Packument, now: datetime) -> Packument:
     """Note when it was changed last."""
     return {**packument, "time": {**packument["time"], "modified": iso_time(now)}}

@@ -45,8 +45,7 @@ class AccountEndpoints:
         """GET /-/user/org.couchdb.user:NAME: whether there is such an account, which `npm owner add` asks first."""
         self.require(request)
         name = request.path_params["user"]
-        if not await self._accounts.exists(name):
-            raise NotFoundError(f"There is no account {name[:_NAME_LENGTH]!r} here.")
+        await self.check_exists(name)
         return json_answer({"_id": f"org.couchdb.user:{name}", "name": name, "email": ""})
 
     async def logout(self, request: Request) -> Response:
@@ -58,6 +57,11 @@ class AccountEndpoints:
     async def whoami(self, request: Request) -> Response:
         """GET /-/whoami."""
         return json_answer({"username": self.require(request)})
+
+    async def check_exists(self, name: str) -> None:
+        """Raise NotFoundError when there is no account of that name."""
+        if not await self._accounts.exists(name):
+            raise NotFoundError(f"There is no account {name[:_NAME_LENGTH]!r} here.")
 
     def require(self, request: Request) -> str:
         """Return the account of the request's token. Raises UnauthorizedError."""

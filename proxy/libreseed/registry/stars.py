@@ -1,4 +1,4 @@
-"""`npm star`, `npm unstar` and `npm stars`. A star is the account's own note: no package changes by it."""
+"""`star`, `unstar` and `stars` of npm and pnpm. A star is the account's own note: no package changes by it."""
 
 import orjson
 from starlette.requests import Request
@@ -6,9 +6,13 @@ from starlette.responses import Response
 
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.errors import InvalidInputError
+from libreseed.packages.names import check_name
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.answers import json_answer
+from libreseed.registry.bodies import read_json
 from libreseed.store.stars import StarStore
+
+_BODY_LIMIT = 4 << 10
 
 
 class StarEndpoints:
@@ -36,3 +40,16 @@ class StarEndpoints:
         except orjson.JSONDecodeError as error:
             raise InvalidInputError('The key must be an account\'s name as a JSON string, such as "ann".') from error
         return json_answer({"rows": [{"value": name} for name in await self._stars.list(str(user))]})
+
+    async def own(self, request: Request) -> Response:
+        """GET /-/user/v1/star: the packages that the token's account has starred, as pnpm asks for them."""
+        return json_answer(await self._stars.list(self._accounts.require(request)))
+
+    async def own_star(self, request: Request) -> Response:
+        """PUT or DELETE /-/user/v1/star with `{"name": PACKAGE}`: pnpm's star and unstar."""
+        user = self._accounts.require(request)
+        match await read_json(request, _BODY_LIMIT):
+            case {"name": str(name)}:
+                return await self.star(check_name(name), user, starred=request.method == "PUT")
+            case _:
+                raise InvalidInputError("A star needs the name of a package.")

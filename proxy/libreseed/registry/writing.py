@@ -1,7 +1,7 @@
 """PUT and DELETE of packages: publish, deprecate, dist-tags, owners, unpublish.
 
 Source: npm's `libnpmpublish` and its commands `deprecate`, `dist-tag`, `owner` and `unpublish`. A client reads the
-packument, changes it, and sends it back with the `_rev` that it had.
+packument, changes it, and sends it back with the `_rev` that it had. pnpm's `owner` names the one account instead.
 """
 
 from functools import partial
@@ -10,7 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
-from libreseed.packages.changes import with_deprecations, with_maintainers, with_tag, with_versions, without_tag
+from libreseed.packages.changes import (
+    with_deprecations,
+    with_maintainer,
+    with_maintainers,
+    with_tag,
+    with_versions,
+    without_maintainer,
+    without_tag,
+)
 from libreseed.publishing.releases import Edit, Releases
 from libreseed.publishing.spool import DOCUMENT_LIMIT, PublishSpool
 from libreseed.registry.accounts import AccountEndpoints
@@ -22,7 +30,8 @@ from libreseed.store.blobs import BlobStore
 
 PUBLISH_LIMIT = 512 << 20
 """Bytes of a publish request; a tarball grows by a third in base64."""
-_TAG_LIMIT = 1 << 10
+_WORD_LIMIT = 1 << 10
+"""Bytes of a body that is one version, or one account."""
 
 
 class WritingEndpoints:
@@ -84,15 +93,32 @@ class WritingEndpoints:
     async def tag(self, request: Request) -> Response:
         """PUT /-/package/PACKAGE/dist-tags/TAG with a version as a JSON string."""
         user = self._accounts.require(request)
-        name, tag = _name_and_tag(request)
-        version = await read_json(request, _TAG_LIMIT)
+        name, tag = _name_and_member(request, "dist-tags")
+        version = await read_json(request, _WORD_LIMIT)
         return await self._change(name, user, partial(with_tag, tag=tag, version=version))
 
     async def untag(self, request: Request) -> Response:
         """DELETE /-/package/PACKAGE/dist-tags/TAG."""
         user = self._accounts.require(request)
-        name, tag = _name_and_tag(request)
+        name, tag = _name_and_member(request, "dist-tags")
         return await self._change(name, user, partial(without_tag, tag=tag))
+
+    async def add_owner(self, request: Request) -> Response:
+        """PUT /-/package/PACKAGE/owners with `{"user": ACCOUNT}`."""
+        user = self._accounts.require(request)
+        path = read_package_path(raw_path(request).removeprefix("/-/package/"))
+        match await read_json(request, _WORD_LIMIT):
+            case {"user": str(owner)}:
+                await self._accounts.check_exists(owner)
+            case _:
+                raise InvalidInputError("An owner is added by the name of an account.")
+        return await self._change(path.name, user, partial(with_maintainer, owner=owner))
+
+    async def remove_owner(self, request: Request) -> Response:
+        """DELETE /-/package/PACKAGE/owners/ACCOUNT."""
+        user = self._accounts.require(request)
+        name, owner = _name_and_member(request, "owners")
+        return await self._change(name, user, partial(without_maintainer, owner=owner))
 
     async def _publish(self, name: str, user: str, body: object, spool: PublishSpool) -> Response:
         try:
@@ -115,10 +141,10 @@ def _name_and_rev(request: Request) -> tuple[str, str]:
             raise NotFoundError(f"This registry has no {request.method} {request.url.path}.")
 
 
-def _name_and_tag(request: Request) -> tuple[str, str]:
+def _name_and_member(request: Request, kind: str) -> tuple[str, str]:
     path = read_package_path(raw_path(request).removeprefix("/-/package/"))
     match path.rest:
-        case ("dist-tags", tag):
-            return path.name, tag
+        case (asked, member) if asked == kind:
+            return path.name, member
         case _:
             raise NotFoundError(f"This registry has no {request.method} {request.url.path}.")
