@@ -53,6 +53,14 @@ async def test_the_upstream_learns_only_of_its_own(start_node: StartNode, upstre
     }
 
 
+async def test_npm_10_audits_without_a_tree(start_node: StartNode, upstream: FakeRegistry) -> None:
+    upstream.on(QUICK, Reply(body=FOUND))
+    node = await start_node(upstream=upstream.url)
+    answer = await node.ask("POST", QUICK, body={"requires": {"lodash": "4"}, "metadata": {}})
+    assert (answer.status, answer.body) == (200, FOUND)
+    assert (await node.ask("POST", QUICK, body={"dependencies": []})).status == 400
+
+
 async def test_no_advisories_is_not_nothing_found(start_node: StartNode, upstream: FakeRegistry) -> None:
     alone, behind = await start_node("alone"), await start_node("behind", upstream=upstream.url)
     for status in (404, 405, 501, 400):
@@ -84,7 +92,7 @@ async def test_bodies_are_bounded_and_checked(start_node: StartNode, upstream: F
         (BULK, gzip.compress(b"{}")[:-3], {"Content_Encoding": "gzip"}, 400),
         (BULK, b"{}", {"Content_Encoding": "gzip"}, 400),
         (BULK, b"[]", {}, 400),
-        (QUICK, b"{}", {}, 400),
+        (QUICK, b"[]", {}, 400),
     ):
         assert (await node.ask("POST", path, body=body, **headers)).status == status
     assert upstream.requests == []

@@ -45,9 +45,9 @@ class Advisories:
     async def audit(self, path: str, body: object) -> bytes:
         """Return the report, as JSON, for a tree as in a lock file of version 1. `path`: AUDITS or QUICK.
 
-        Raises as `bulk`.
+        npm 10 sends no `dependencies` where its lock file is of version 3. Raises as `bulk`.
         """
-        if not isinstance(body, dict) or not isinstance(body.get("dependencies"), dict):
+        if not isinstance(body, dict) or not isinstance(body.get("dependencies", {}), dict):
             raise InvalidInputError("An audit is a tree of dependencies.")
         return await self._ask(path, await self._tree(body))
 
