@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 READY_SECONDS = 30
 WAIT_SECONDS = 60
@@ -97,10 +97,18 @@ class NodeProcess:
         """Everything logged so far."""
         return self.log.read_text()
 
+    def accesses(self) -> list["Access"]:
+        """Each request answered so far, from the access log."""
+        lines = [line.split() for line in self.text().splitlines() if " libreseed.access: " in line]
+        return [Access(words[-6], words[-5], int(words[-4]), words[-3]) for words in lines]
+
     def tarballs(self) -> list[tuple[str, str]]:
-        """The path and source of each tarball answered so far, from the access log."""
-        lines = [line.split() for line in self.text().splitlines() if " libreseed.access: GET " in line]
-        return [(words[-5], words[-3]) for words in lines if words[-5].endswith(".tgz")]
+        """The path and source of each tarball answered so far."""
+        return [
+            (access.path, access.source)
+            for access in self.accesses()
+            if access.method == "GET" and access.path.endswith(".tgz")
+        ]
 
     def tarball_sources(self) -> list[str]:
         """The source of each tarball answered so far."""
@@ -130,6 +138,15 @@ class NodeProcess:
         self.process.wait(15)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+class Access(NamedTuple):
+    """A line of the access log."""
+
+    method: str
+    path: str
+    status: int
+    source: str
 
 
 class Answer:
