@@ -2,14 +2,15 @@
 # make test   set everything up and run every test
 # make check  formatting, lint, types, import contract
 # make bench  npm ci from the swarm, the store and the upstream; make bench-peers: beside verdaccio and nginx;
-#             make bench-startup: without a network, with Mainline
+#             make bench-startup: without a network, with Mainline;
+#             make bench-clients: a project of 700 packages by npm, pnpm, yarn 4 and bun
 # make lock   pin the dependencies anew
 
 VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: run test check bench bench-peers bench-startup lock clean
+.PHONY: run test check bench bench-peers bench-startup bench-clients lock clean
 
 run: $(READY)
 	@libreseed serve
@@ -31,6 +32,9 @@ bench-peers: $(READY)
 
 bench-startup: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/startup.py
+
+bench-clients: $(READY)
+	@PYTHONPATH=tests python tests/benchmarks/clients.py
 
 $(READY): requirements.lock requirements-node.lock pyproject.toml setup.sh
 	@./setup.sh "$(VENV)"
