@@ -10,7 +10,7 @@ from typing import Any
 
 from support.nodes import NodeProcess, request
 
-TIMEOUT = 240
+TIMEOUT = 600
 
 
 class Npm:
