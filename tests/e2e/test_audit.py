@@ -9,22 +9,11 @@ import orjson
 from support.clients import Npm, run, write_project
 from support.nodes import NodeProcess, Nodes
 from support.running import offer
-from support.signing import RegistrySigner
+from support.signing import NO_TUF, RegistrySigner
 from upstream.fake_registry import FakeRegistry, Reply
 
 NAME = "@signed/pkg"
 BULK = "/-/npm/v1/security/advisories/bulk"
-
-NO_TUF = """
-const Module = require('node:module')
-const load = Module._load
-const client = { getTarget: async () => { throw Object.assign(new Error('none'), { code: 'TUF_FIND_TARGET_ERROR' }) } }
-Module._load = function (name) {
-  return name === '@sigstore/tuf' ? { initTUF: async () => client } : load.apply(this, arguments)
-}
-"""
-"""npm asks Sigstore's own repository for a registry's keys first, then the registry. Answers as that repository does
-for a registry that it does not know, so that the test needs no internet."""
 
 
 def sign(upstream: FakeRegistry, *, forged: bool = False) -> None:

@@ -9,6 +9,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from upstream.fake_registry import FakeRegistry, Reply
 
+NO_TUF = """
+const Module = require('node:module')
+const load = Module._load
+const client = { getTarget: async () => { throw Object.assign(new Error('none'), { code: 'TUF_FIND_TARGET_ERROR' }) } }
+Module._load = function (name) {
+  return name === '@sigstore/tuf' ? { initTUF: async () => client } : load.apply(this, arguments)
+}
+"""
+"""npm asks Sigstore's own repository for a registry's keys first, then the registry. Answers as that repository does
+for a registry that it does not know, so that the test needs no internet."""
+
 
 class RegistrySigner:
     """An ECDSA P-256 key with an id, and perhaps an end."""

@@ -14,7 +14,7 @@ from support.compatibility import covers
 from support.nodes import NodeProcess, running_nodes
 from support.registry_clients import Client, project
 from support.running import offer
-from support.signing import NO_TUF, sign
+from support.signing import NO_TUF, RegistrySigner
 from upstream.fake_registry import FakeRegistry, Reply
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("clients-auditing")]
@@ -52,7 +52,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A node whose upstream knows a flaw of `leaky`, and signs SIGNED."""
     with running_registry() as upstream, running_nodes(tmp_path_factory.mktemp("node")) as nodes:
         offer(upstream, "leaky", "1.0.0", "2.0.0")
-        sign(upstream, SIGNED)
+        offer(upstream, SIGNED, "1.0.0")
+        signer = RegistrySigner()
+        signer.sign(upstream, SIGNED)
+        upstream.on("/-/npm/v1/keys", Reply(body=signer.keys()))
         upstream.on(BULK, Reply(body=orjson.dumps({"leaky": [FLAW]})))
         yield nodes.start("node", "--upstream", upstream.url)
 
