@@ -68,6 +68,7 @@ def home(commands: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("YARN_ENABLE_TELEMETRY", "0")
+    monkeypatch.setenv("YARN_CACHE_FOLDER", str(home / "yarn-cache"))  # yarn 1's is elsewhere for root
     return home
 
 
