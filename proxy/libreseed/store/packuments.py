@@ -12,7 +12,18 @@ from libreseed.store.database import Database
 from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
+"""The origin of what the default source says."""
 _RECENT_BYTES = 128 << 20
+
+
+def declared_origin(upstream: str) -> str:
+    """Return the origin of what the upstream declared under this name says: nobody else speaks for its packages."""
+    return f"{UPSTREAM} {upstream}"
+
+
+def is_upstreams_origin(origin: str) -> bool:
+    """Tell whether an upstream, of whatever name, has said it."""
+    return origin.partition(" ")[0] == UPSTREAM
 
 
 def publisher_origin(key: bytes) -> str:
@@ -29,8 +40,9 @@ def mirror_origin(key: bytes) -> str:
 class StoredPackument:
     """A packument as JSON bytes, and where it came from.
 
-    `origin` is UPSTREAM, a `publisher_origin` or a `mirror_origin`; `torrents` is the snapshot's, by version, each
-    `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in seconds since the epoch.
+    `origin` is UPSTREAM, a `declared_origin`, a `publisher_origin` or a `mirror_origin`; `torrents` is the
+    snapshot's, by version, each `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in
+    seconds since the epoch.
     """
 
     name: str
