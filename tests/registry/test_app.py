@@ -61,7 +61,7 @@ async def test_faults_of_our_own(
     async def fail(_: str) -> None:
         raise error
 
-    monkeypatch.setattr("libreseed.delivery.packuments.PackumentDelivery.find", lambda _, name: fail(name))
+    monkeypatch.setattr("libreseed.delivery.packuments.PackumentDelivery.find", lambda _, name, **__: fail(name))
     answer = await node.get("/pkg")
     assert (answer.status, answer.source) == (500, "store")
     assert says in answer.json()["error"]
