@@ -22,7 +22,9 @@ def default_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL.
+    """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL, `upstream_timeout` the
+    seconds that it has for an answer; `upstreams` declares others by name (`upstream.declared`), and `offline` asks
+    none of them.
 
     `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
     that the swarm has before the upstream is asked too, `max_age` those in which a packument from there is fresh.
@@ -47,6 +49,9 @@ class Settings:
     max_age: float = 300.0
     minimum_release_age: str = ""
     policy: Mapping[str, Any] = field(default_factory=dict)
+    upstream_timeout: float = 60.0
+    offline: bool = False
+    upstreams: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def state_dir(self) -> Path:

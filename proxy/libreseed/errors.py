@@ -33,7 +33,14 @@ class NotFoundError(LibreseedError):
 
 
 class UnavailableError(LibreseedError):
-    """No answer in time, or a fault on the other side; asking again later may help."""
+    """No answer in time, or a fault on the other side; asking again later may help.
+
+    `wait` is after how many seconds, where that is known, else 0.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", wait: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.wait = wait
 
 
 class ConflictError(LibreseedError):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -50,7 +51,10 @@ from libreseed.swarm.session import Session, SessionSettings
 from libreseed.trust.keys import format_key
 from libreseed.trust.records import Endpoint
 from libreseed.upstream.client import Upstream
+from libreseed.upstream.declared import read_declared
+from libreseed.upstream.limits import Limits
 from libreseed.upstream.npmrc import Own, read_settings
+from libreseed.upstream.settings import UpstreamSettings
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +126,7 @@ class Node:
         self._cleanup.push_async_callback(self._overlay.stop)
         await ports.save("overlay", self._overlay.address[1])
 
-        self._upstream = self._open_upstream()
+        self._upstream = await self._open_upstream()
         if self._upstream is not None:
             self._cleanup.push_async_callback(self._upstream.close)
         self._seeding = Seeding(blobs, self._catalogue, self._session)
@@ -221,6 +225,7 @@ class Node:
                 "url": self._upstream.url if self._upstream else None,
                 "requests": self._upstream.requests if self._upstream else 0,
             },
+            "upstreams": self._upstream.state() if self._upstream else [],
             "mirroring": self._mirroring.waiting,
             "announcing": self._announcing.waiting,
         }
@@ -241,11 +246,20 @@ class Node:
         await overlay.start()
         return overlay
 
-    def _open_upstream(self) -> Upstream | None:
-        if self.settings.upstream == "none":
+    async def _open_upstream(self) -> Upstream | None:
+        settings, own = self.settings, Own(self.settings.host, self._http.port)
+        declared = await asyncio.to_thread(read_declared, settings.upstreams, own, os.environ)
+        if settings.upstream == "none" and not declared:
             return None
-        own = Own(self.settings.host, self._http.port)
-        return Upstream(lambda: read_settings(self.settings.upstream, own), node_id=self._node_id)
+        return Upstream(
+            UpstreamSettings(None)
+            if settings.upstream == "none"
+            else lambda: read_settings(self.settings.upstream, own),
+            declared,
+            node_id=self._node_id,
+            limits=Limits().within(settings.upstream_timeout),
+            offline=settings.offline,
+        )
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
         """Our own address in records, where it is known; others find it by our claims all the same."""

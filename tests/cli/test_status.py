@@ -27,6 +27,18 @@ def test_status_of_a_node(nodes: Nodes) -> None:
     assert json.loads(printed.output).keys() == node.status().keys()
 
 
+def test_status_of_upstreams(nodes: Nodes, tmp_path: Path) -> None:
+    config = tmp_path / "libreseed.toml"
+    config.write_text('[upstreams.corp]\nurl = "http://127.0.0.1:9/"\npackages = ["@corp/*"]\nretries = 0\n')
+    node = nodes.start("node", "--upstream", "none", "--config", str(config))
+    lines = {"up": "corp: http://127.0.0.1:9/ for @corp/*, 0 requests", "down": "down: tried again "}
+    for state, line in lines.items():
+        shown = CliRunner().invoke(status_command, ["--registry", node.url], catch_exceptions=False)
+        assert line in shown.output
+        assert ("down" in shown.output) is (state == "down")
+        assert {node.get("/@corp%2ftool").status for _ in range(10)} == {503}
+
+
 def test_nobody_there() -> None:
     with pytest.raises(UnavailableError, match="No LibreSeed registry answers"):
         CliRunner().invoke(status_command, ["--registry", "http://127.0.0.1:9"], catch_exceptions=False)

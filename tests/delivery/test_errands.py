@@ -83,3 +83,35 @@ async def test_close_ends_all_and_lets_nothing_new_begin() -> None:
         await errands.run("b", work)
     assert work.started == 1
     await errands.close()
+
+
+async def test_of_what_nobody_waits_for_only_so_many_go_on() -> None:
+    errands: Errands[int, None] = Errands(abandoned=2)
+    tasks = []
+    for key in range(5):
+        with errands.attended(key, forever) as task:
+            tasks.append(task)
+    await asyncio.wait(tasks[2:], timeout=10)
+    assert [task.done() for task in tasks] == [False, False, True, True, True]
+    with errands.attended(0, forever) as again, errands.attended(4, forever) as anew:
+        assert (again is tasks[0], anew is tasks[4]) == (True, False)
+    assert errands._abandoned == {1, 4}
+    await errands.close()
+    assert all(task.done() for task in tasks)
+    assert not errands._tasks
+
+
+async def test_one_of_two_who_wait_leaves() -> None:
+    errands: Errands[int, None] = Errands(abandoned=0)
+    with errands.attended(1, forever) as task:
+        with errands.attended(1, forever) as same:
+            assert same is task
+        await asyncio.sleep(0)
+        assert not task.done()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+    await errands.close()
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()

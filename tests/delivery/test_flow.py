@@ -92,7 +92,7 @@ async def test_a_failure_reaches_every_reader(tmp_path: Path) -> None:
         await collect(flow)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(start=st.integers(0, len(DATA)), end=st.none() | st.integers(0, len(DATA) + 9))
 def test_parts_of_a_file(complete: Path, start: int, end: int | None) -> None:
     async def read() -> bytes:

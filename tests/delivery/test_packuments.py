@@ -148,3 +148,26 @@ async def test_a_manifest_without_its_version(start_node: StartNode, upstream: F
     node = await start_node(upstream=upstream.url)
     assert (await node.get("/pkg")).status == 200
     assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).body == tarball
+
+
+async def test_a_silent_upstream_stalls_no_stored_answers(start_node: StartNode, upstream: FakeRegistry) -> None:
+    names = [f"pkg-{number}" for number in range(10)]
+    for name in names:
+        offer(upstream, name, "1.0.0")
+    node = await start_node(upstream=upstream.url, max_age=0.0)
+    for name in names:
+        assert (await node.get(f"/{name}")).status == 200
+    upstream.fault = Hang()
+    assert (await node.get("/pkg-0")).source == "stale"
+    node.node._packuments._patience._seconds = 3600.0  # nobody after the first may be made to wait
+    async with asyncio.timeout(120):
+        assert {(await node.get(f"/{name}")).source for name in names} == {"stale"}
+
+
+async def test_what_was_only_asked_for_by_tarball_needs_no_packument(
+    start_node: StartNode, upstream: FakeRegistry
+) -> None:
+    tarball = offer(upstream, "pkg", "1.0.0")
+    node = await start_node(upstream=upstream.url)
+    assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).body == tarball
+    assert asked(upstream, "/pkg") == 0

@@ -167,3 +167,36 @@ async def test_stopping_in_the_middle(
     assert (await asking).status == 503
     assert stored(tmp_path) == []
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("filler", [b"", LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_damaged_file_is_fetched_again(
+    start_node: StartNode, upstream: FakeRegistry, tmp_path: Path, filler: bytes, restarted: bool
+) -> None:
+    tarball = offer(upstream, "pkg", "1.0.0", filler=filler)
+    node = await start_node(upstream=upstream.url)
+    assert (await node.get(PATH)).status == 200
+    [file] = (tmp_path / "node/.libreseed_modules/.swarm/blobs").glob("??/*")
+    for damage in (tarball[:-1], bytes(len(tarball))):
+        file.write_bytes(damage)
+        if restarted:
+            await node.stop()
+            node = await start_node(upstream=upstream.url)
+        answers = await asyncio.gather(*(node.get(PATH) for _ in range(5)))
+        assert [answer.body for answer in answers] == [tarball] * 5
+        assert file.read_bytes() == tarball
+    assert asked(upstream, PATH) == 3
+
+
+async def test_a_damaged_file_that_nobody_has_is_503(
+    start_node: StartNode, upstream: FakeRegistry, tmp_path: Path
+) -> None:
+    offer(upstream, "pkg", "1.0.0")
+    node = await start_node(upstream=upstream.url)
+    assert (await node.get(PATH)).status == 200
+    [file] = (tmp_path / "node/.libreseed_modules/.swarm/blobs").glob("??/*")
+    file.write_bytes(b"damaged")
+    upstream.on(PATH, Reply(500))
+    assert (await node.get(PATH)).status == 503
+    assert not file.exists()

@@ -92,3 +92,23 @@ async def test_no_place_for_it(tmp_path: Path) -> None:
 def test_hash_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         hash_file(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", DATA[:-1], DATA + b"x", bytes(len(DATA))])
+async def test_what_was_written_to_is_no_longer_intact(blobs: BlobStore, damage: bytes) -> None:
+    path = await blobs.add(DATA, DIGEST)
+    assert await blobs.is_intact(DIGEST, len(DATA))
+    path.write_bytes(damage)
+    assert not await blobs.is_intact(DIGEST, len(DATA))
+
+
+async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await blobs.add(DATA, DIGEST)
+    path.touch()
+    assert await blobs.is_intact(DIGEST, len(DATA))
+    monkeypatch.setattr("libreseed.store.blobs.hash_file", None)
+    assert await blobs.is_intact(DIGEST, len(DATA))
+
+
+async def test_what_is_gone_is_not_intact(blobs: BlobStore) -> None:
+    assert not await blobs.is_intact(DIGEST, len(DATA))

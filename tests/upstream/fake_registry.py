@@ -48,11 +48,12 @@ Action = Reply | Drop | Hang
 class FakeRegistry:
     """`script[path]` holds the answers in order, of which the last one is repeated; other paths get 404.
 
-    HEAD requests have a script of their own, at `HEAD path`.
+    HEAD requests have a script of their own, at `HEAD path`. `fault` is the answer to everything while it is set.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: dict[str, list[Action]] = {}
+        self.fault: Action | None = None
         self.requests: list[Request] = []
         self.connections = 0
         self.asked = asyncio.Event()
@@ -111,7 +112,7 @@ class FakeRegistry:
         self.asked.set()
         path = f"HEAD {target}" if method == "HEAD" else target
         actions = self.script.get(path, [Reply(404, b'{"error":"not found"}')])
-        action = actions.pop(0) if len(actions) > 1 else actions[0]
+        action = self.fault or (actions.pop(0) if len(actions) > 1 else actions[0])
         if isinstance(action, Drop):
             return False
         if isinstance(action, Hang):

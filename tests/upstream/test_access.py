@@ -7,8 +7,9 @@ import pytest
 
 from libreseed.errors import UnavailableError
 from libreseed.upstream import access
-from libreseed.upstream.client import Upstream, Validators
+from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
+from libreseed.upstream.packuments import Validators
 from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
 from upstream.fake_registry import Drop, FakeRegistry, Hang, Reply
 

@@ -14,8 +14,9 @@ from libreseed.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from libreseed.upstream.client import NotModified, Packument, Upstream, Validators
+from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
+from libreseed.upstream.packuments import NotModified, Packument, Validators
 from libreseed.upstream.settings import UpstreamSettings
 from upstream.fake_registry import Drop, FakeRegistry, Hang, Reply
 
@@ -233,25 +234,6 @@ async def test_a_packument_over_the_limit_is_refused(
     registry.on("/lodash", Reply(body=bomb, headers={"Content-Encoding": "gzip"}, length=length))
     with pytest.raises(UnavailableError, match="larger than 1000000"):
         await connect(limits=Limits(packument_bytes=1_000_000)).packument("lodash")
-
-
-async def test_many_callers_one_request(registry: FakeRegistry, connect: Connect) -> None:
-    registry.on("/lodash", Reply(body=BODY))
-    upstream = connect()
-    packuments = await asyncio.gather(*(upstream.packument("lodash") for _ in range(50)))
-    assert upstream.requests == len(registry.requests) == 1
-    assert all(packument == packuments[0] for packument in packuments)
-
-
-async def test_the_request_ends_when_nobody_waits(registry: FakeRegistry, connect: Connect) -> None:
-    registry.on("/lodash", Hang())
-    upstream = connect(limits=Limits())
-    callers = [asyncio.ensure_future(upstream.packument("lodash")) for _ in range(2)]
-    await registry.asked.wait()
-    for caller in callers:
-        caller.cancel()
-    await asyncio.gather(*callers, return_exceptions=True)
-    await asyncio.wait_for(registry.left.wait(), 5)
 
 
 async def test_tarball(registry: FakeRegistry, connect: Connect) -> None:

@@ -17,8 +17,9 @@ from libreseed.clients.places import Place
 from libreseed.clients.pointing import point
 from libreseed.errors import ConfigError, StoreError
 from libreseed.packages.integrity import format_integrity, sha512
-from libreseed.upstream.client import Packument, Upstream
+from libreseed.upstream.client import Upstream
 from libreseed.upstream.npmrc import Own, read_settings
+from libreseed.upstream.packuments import Packument
 from libreseed.upstream.settings import Credentials, UpstreamSettings
 
 OWN = Own("127.0.0.1", 4880)

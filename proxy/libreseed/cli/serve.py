@@ -14,7 +14,7 @@ from libreseed.config import DEFAULT_PORT, Settings, read_config
 from libreseed.node import Node
 
 _OWN_OPTIONS = {"config", "verbose"}
-_TABLES = {"policy"}
+_TABLES = {"policy", "upstreams"}
 
 
 def _load_config(context: click.Context, _: click.Parameter, file: Path | None) -> None:
@@ -33,7 +33,7 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     callback=_load_config,
     is_eager=True,
     expose_value=False,
-    help="TOML file with any of these options as keys.",
+    help="TOML file with any of these options as keys, and [upstreams.NAME] tables.",
 )
 @root_option
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="LIBRESEED_HOST", help="Address for HTTP.")
@@ -46,6 +46,21 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     help="TCP port for HTTP; 0 takes a free one.",
 )
 @upstream_option
+@click.option(
+    "--upstream-timeout",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=60.0,
+    show_default=True,
+    envvar="LIBRESEED_UPSTREAM_TIMEOUT",
+    help="Seconds that the upstream has for an answer.",
+)
+@click.option(
+    "--offline/--no-offline",
+    default=False,
+    show_default=True,
+    envvar="LIBRESEED_OFFLINE",
+    help="Ask no registry; what is stored and what the swarm has still installs.",
+)
 @click.option(
     "--p2p-host",
     default="0.0.0.0",  # noqa: S104

@@ -37,6 +37,18 @@ def status_command(as_json: bool, registry: str) -> None:
     }
     for title, text in rows.items():
         click.echo(f"{title + ':':15}{text}")
+    for each in status["upstreams"]:
+        if each["name"] != "default" or each["state"] != "up":
+            click.echo(f"{'':15}{_upstream(each)}")
+
+
+def _upstream(state: dict[str, Any]) -> str:
+    """Return one line about an upstream: whose names it has, and whether it answers."""
+    names = "all other names" if state["name"] == "default" else ", ".join(state["packages"])
+    requests = "" if state["requests"] is None else f", {state['requests']} requests"
+    again = f"in {state['wait']} s" if state["wait"] else "with the next request"
+    says = {"up": "", "offline": ", not asked: offline", "down": f", down: tried again {again}"}
+    return f"{state['name']}: {state['url'] or 'none'} for {names}{requests}{says[state['state']]}"
 
 
 async def _ask(registry: str) -> dict[str, Any] | None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable
+from collections import Counter
+from collections.abc import Callable, Coroutine, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from libreseed.errors import LibreseedError, UnavailableError
@@ -14,10 +16,17 @@ V = TypeVar("V")
 
 
 class Errands(Generic[K, V]):
-    """At most one task a key. Owns its tasks: `close` cancels and awaits them."""
+    """At most one task a key. Owns its tasks: `close` cancels and awaits them.
 
-    def __init__(self) -> None:
+    Of the tasks that were attended and are not any more, `abandoned` go on.
+    """
+
+    def __init__(self, abandoned: int = 256) -> None:
         self._tasks: dict[K, asyncio.Task[V]] = {}
+        self._attending: Counter[K] = Counter()
+        self._abandoned: set[K] = set()
+        self._ending: set[asyncio.Task[V]] = set()
+        self._limit = abandoned
         self._closed = False
 
     def start(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> "asyncio.Task[V]":
@@ -33,20 +42,47 @@ class Errands(Generic[K, V]):
 
     async def run(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V:
         """Wait for the task of `key`; being cancelled leaves it running. Raises what the work raises."""
-        task = self.start(key, work)
-        await asyncio.wait([task])
+        with self.attended(key, work) as task:
+            await asyncio.wait([task])
         return outcome(task)
+
+    @contextmanager
+    def attended(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> "Iterator[asyncio.Task[V]]":
+        """Give the task of `key`, started now if there is none, to somebody who waits for it. Raises as `start`."""
+        task = self.start(key, work)
+        self._attending[key] += 1
+        self._abandoned.discard(key)
+        try:
+            yield task
+        finally:
+            self._attending[key] -= 1
+            if not self._attending[key]:
+                del self._attending[key]
+                if not task.done():
+                    self._abandon(key, task)
 
     async def close(self) -> None:
         """Cancel all tasks and wait for them."""
         self._closed = True
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._ending]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _abandon(self, key: K, task: "asyncio.Task[V]") -> None:
+        if len(self._abandoned) < self._limit:
+            self._abandoned.add(key)
+            return
+        # Whoever asks next gets a task of his own.
+        del self._tasks[key]
+        self._ending.add(task)
+        task.cancel()
+
     def _end(self, key: K, task: "asyncio.Task[V]") -> None:
-        self._tasks.pop(key, None)
+        self._ending.discard(task)
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+            self._abandoned.discard(key)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, LibreseedError):
             log.debug("%s: %s", key, error)

@@ -1,6 +1,7 @@
 """What is already known about a tarball before it is fetched, from the packument in the store."""
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -8,10 +9,10 @@ import orjson
 
 from libreseed.delivery.packuments import FoundPackument
 from libreseed.delivery.signatures import Signatures
-from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.packages.integrity import parse_integrity
+from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
+from libreseed.packages.integrity import format_integrity, parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
-from libreseed.store.packuments import UPSTREAM, StoredPackument
+from libreseed.store.packuments import StoredPackument, is_upstreams_origin
 from libreseed.trust.records import BlobRef, Endpoint
 
 
@@ -31,6 +32,22 @@ class Expected:
     restricted: bool = False
     vouched: bool = False
     """Whether `digest` stands in the packument, and is not only what a client says."""
+
+    def check(self, name: str, file: str, strong: "hashlib._Hash", weak: "hashlib._Hash") -> bytes:
+        """Return the SHA-512 of what the upstream sent. Raises IntegrityError when something else was promised."""
+        digest = strong.digest()
+        if self.digest is not None and digest != self.digest:
+            raise IntegrityError(
+                f"The upstream's {file} of {name} has {format_integrity(digest)}, but"
+                f" {format_integrity(self.digest)} is required; it was not stored.",
+                hint="The lock file or the packument and the upstream disagree; do not install it before you know why.",
+            )
+        if self.digest is None and self.shasum and weak.hexdigest() != self.shasum.lower():
+            raise IntegrityError(
+                f"The upstream's {file} of {name} has sha1 {weak.hexdigest()}, but {self.shasum} is required;"
+                " it was not stored."
+            )
+        return digest
 
 
 class ExpectedTarballs:
@@ -62,7 +79,7 @@ class ExpectedTarballs:
         if torrent is not None and digest is not None:
             ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)
         # Only the upstream may say where its tarballs are: a mirror could send us anywhere.
-        from_upstream = isinstance(packument, StoredPackument) and packument.origin == UPSTREAM
+        from_upstream = isinstance(packument, StoredPackument) and is_upstreams_origin(packument.origin)
         url = upstream_tarball(manifest) if from_upstream else None
         return Expected(digest, dist.get("shasum"), url, ref, seeders, packument.restricted)
 

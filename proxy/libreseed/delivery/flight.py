@@ -12,18 +12,24 @@ from libreseed.errors import LibreseedError
 
 @dataclass(frozen=True, slots=True)
 class FoundTarball:
-    """A tarball: a whole file, or a flow that is still running. `length` in bytes, None if nobody said."""
+    """A tarball: a whole file, its bytes where they could not be stored, or a flow that is still running.
+
+    `length` in bytes, None if nobody said.
+    """
 
     source: Source
     length: int | None
     file: Path | None = None
     flow: Flow | None = None
     digest: bytes | None = None
+    data: bytes | None = None
 
     def read(self) -> AsyncIterator[bytes]:
         """Yield its bytes. Raises StoreError, and what the fetch raises."""
         if self.flow is not None:
             return self.flow.read()
+        if self.data is not None:
+            return _whole(self.data)
         if self.file is None:
             raise ValueError("a tarball without bytes")
         return read_file(self.file)
@@ -77,3 +83,7 @@ class Flight:
                 future.set_exception(error)
             if future.done() and not future.cancelled():
                 future.exception()  # perhaps nobody waits
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data

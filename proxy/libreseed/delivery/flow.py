@@ -81,12 +81,23 @@ class Flow:
 async def read_file(file: Path, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
     """Yield the bytes of a file from `start` up to `end`, in large chunks. Raises StoreError."""
     try:
-        stream = await asyncio.to_thread(file.open, "rb")
+        stream, left, chunk = await asyncio.to_thread(_open, file, start, end)
         with stream:
-            await asyncio.to_thread(stream.seek, start)
-            left = (os.fstat(stream.fileno()).st_size if end is None else end) - start
-            while left > 0 and (chunk := await asyncio.to_thread(stream.read, min(_CHUNK, left))):
+            while chunk:
                 left -= len(chunk)
                 yield chunk
+                chunk = await asyncio.to_thread(stream.read, min(_CHUNK, left)) if left > 0 else b""
     except OSError as error:
         raise StoreError(f"Cannot read {file}: {error.strerror}.") from error
+
+
+def _open(file: Path, start: int, end: int | None) -> tuple[BinaryIO, int, bytes]:
+    """Return the open file, the number of bytes to read, and the first of them (blocking)."""
+    stream = file.open("rb")
+    try:
+        stream.seek(start)
+        left = (os.fstat(stream.fileno()).st_size if end is None else end) - start
+        return stream, left, stream.read(min(_CHUNK, max(left, 0)))
+    except BaseException:
+        stream.close()
+        raise

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +11,10 @@ from typing import Any
 import orjson
 
 from libreseed.delivery.errands import Errands, outcome
+from libreseed.delivery.patience import Patience
 from libreseed.delivery.policing import Judged, Policing
 from libreseed.delivery.records import FoundRecord, RecordReader
+from libreseed.delivery.remembered import Remembered
 from libreseed.delivery.sources import Source
 from libreseed.errors import (
     BadRecordError,
@@ -22,6 +23,7 @@ from libreseed.errors import (
     LibreseedError,
     NotFoundError,
     RollbackError,
+    StoreError,
     UnavailableError,
 )
 from libreseed.packages.packument import check_packument, check_published
@@ -29,6 +31,8 @@ from libreseed.store.packuments import (
     UPSTREAM,
     PackumentStore,
     StoredPackument,
+    declared_origin,
+    is_upstreams_origin,
     mirror_origin,
     publisher_origin,
 )
@@ -37,22 +41,20 @@ from libreseed.store.trustfile import TrustFile
 from libreseed.trust.history import revision
 from libreseed.trust.records import Endpoint
 from libreseed.trust.rules import TrustRules
-from libreseed.upstream.client import NotModified, Upstream, Validators
+from libreseed.upstream.client import Upstream
+from libreseed.upstream.packuments import NotModified, Validators
 from libreseed.upstream.via import came_through
 
 log = logging.getLogger(__name__)
 
 MirrorHook = Callable[[StoredPackument], None]
 
-_MISSING = 10_000
-"""Names that are remembered as missing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """Seconds. A packument younger than `upstream` or `record` is served without asking anybody; an older one is
-    served stale when its source has not answered within `patience`. A name found missing is not asked for again
-    within `missing`."""
+    served stale when its source has not answered within `patience`, and at once while that source is slow. A name
+    found missing is not asked for again within `missing`."""
 
     upstream: float = 300.0
     record: float = 15.0
@@ -105,8 +107,9 @@ class PackumentDelivery:
         self._policing = policing
         self._mirrors_needed = mirrors_needed
         self._freshness = freshness or Freshness()
+        self._patience = Patience(self._freshness.patience)
         self._refreshing: Errands[tuple[str, ...], StoredPackument] = Errands()
-        self._missing: OrderedDict[str, tuple[float, TrustRules, LibreseedError]] = OrderedDict()
+        self._missing: Remembered[str, tuple[TrustRules, LibreseedError]] = Remembered(self._freshness.missing)
         self._seeders: dict[str, tuple[Endpoint, ...]] = {}
 
     def publisher_of(self, name: str) -> bytes | None:
@@ -119,11 +122,15 @@ class PackumentDelivery:
 
     def is_upstreams(self, name: str) -> bool:
         """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
-        return self._upstream is not None and not self._publications.has(name) and self.publisher_of(name) is None
+        return self._has_upstream(name) and not self._publications.has(name) and self.publisher_of(name) is None
+
+    def is_declared(self, name: str) -> bool:
+        """Tell whether an upstream is declared for `name`, whose word alone counts then."""
+        return self._upstream is not None and self._upstream.owner(name) is not None
 
     def has_source(self, name: str) -> bool:
         """Tell whether there is anybody whose word about `name`, not published here, would count."""
-        return bool(self._upstream is not None or self.publisher_of(name) or self._trust.rules().mirrors)
+        return bool(self._has_upstream(name) or self.publisher_of(name) or self._trust.rules().mirrors)
 
     async def is_private(self, name: str) -> bool:
         """Tell whether nobody but the upstream may learn of `name`."""
@@ -157,16 +164,17 @@ class PackumentDelivery:
         if stored is not None and time.time() - stored.checked < self._lifetime(stored):
             return self._found(stored, "store")
         self._refuse_missing(name)
-        refresh = self._refreshing.start((name, *came_through()), lambda: self._refresh(name, stored))
-        await asyncio.wait([refresh], timeout=None if stored is None else self._freshness.patience)
-        if stored is not None and (not refresh.done() or self._leaves_stored_valid(name, refresh.exception())):
-            return self._found(stored, "stale")
+        with self._refreshing.attended((name, *came_through()), lambda: self._refresh(name, stored)) as refresh:
+            if stored is None:
+                await asyncio.wait([refresh])
+            elif not await self._patience.wait(refresh, stored.origin) or self._failed_harmlessly(name, refresh):
+                return self._found(stored, "stale")
         try:
             fresh = outcome(refresh)
         except NotFoundError as error:
             self._remember_missing(name, error)
             raise
-        return self._found(fresh, "upstream" if fresh.origin == UPSTREAM else "swarm")
+        return self._found(fresh, "upstream" if is_upstreams_origin(fresh.origin) else "swarm")
 
     async def refreshed(self, name: str) -> StoredPackument:
         """Return the packument of `name`, not published here, as its source has it now. Raises as `find_whole` does."""
@@ -186,7 +194,10 @@ class PackumentDelivery:
         publisher = self.publisher_of(name)
         if publisher is not None:
             return origin == publisher_origin(publisher)
-        return origin == UPSTREAM or origin in map(mirror_origin, self._trust.rules().mirrors)
+        expected = self._upstream_origin(name)
+        # What is declared elsewhere is nobody else's, whatever was stored before it was declared.
+        mirrors = self._trust.rules().mirrors if expected == UPSTREAM else ()
+        return origin == expected or origin in map(mirror_origin, mirrors)
 
     def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return the seeders that the record of `name` read last named."""
@@ -211,13 +222,21 @@ class PackumentDelivery:
         )
 
     def _lifetime(self, stored: StoredPackument) -> float:
-        return self._freshness.upstream if stored.origin == UPSTREAM else self._freshness.record
+        return self._freshness.upstream if is_upstreams_origin(stored.origin) else self._freshness.record
 
-    def _leaves_stored_valid(self, name: str, error: BaseException | None) -> bool:
-        """Tell whether a failed refresh says nothing against what we have. Only the upstream's own 404 does, and
-        an expired record: nobody vouches for that any more."""
+    def _has_upstream(self, name: str) -> bool:
+        return self._upstream is not None and self._upstream.serves(name)
+
+    def _upstream_origin(self, name: str) -> str:
+        owner = self._upstream.owner(name) if self._upstream is not None else None
+        return UPSTREAM if owner is None else declared_origin(owner)
+
+    def _failed_harmlessly(self, name: str, refresh: "asyncio.Task[StoredPackument]") -> bool:
+        """Tell whether a refresh failed in a way that says nothing against what we have. Only the upstream's own 404
+        does, and an expired record: nobody vouches for that any more."""
+        error = refresh.exception()
         if isinstance(error, NotFoundError):
-            return self._upstream is None or self.publisher_of(name) is not None
+            return not self._has_upstream(name) or self.publisher_of(name) is not None
         return isinstance(error, UnavailableError | RollbackError | EquivocationError | BadRecordError)
 
     async def _refresh(self, name: str, stored: StoredPackument | None) -> StoredPackument:
@@ -231,9 +250,10 @@ class PackumentDelivery:
             return await self._without_upstream(name, stored, error)
 
     async def _from_upstream(self, name: str, stored: StoredPackument | None) -> StoredPackument:
-        if self._upstream is None:
+        if self._upstream is None or not self._has_upstream(name):
             raise NotFoundError(f"{name} is not known here, and there is no upstream.")
-        known = stored if stored is not None and stored.origin == UPSTREAM else None
+        origin = self._upstream_origin(name)
+        known = stored if stored is not None and stored.origin == origin else None
         validators = None
         if known is not None and (known.etag or known.last_modified):
             validators = Validators(known.etag or "", known.last_modified or "")
@@ -251,7 +271,7 @@ class PackumentDelivery:
             await asyncio.to_thread(_check, answer.body, name)
             fresh = StoredPackument(
                 name,
-                UPSTREAM,
+                origin,
                 answer.body,
                 {},
                 answer.validators.etag or None,
@@ -259,7 +279,7 @@ class PackumentDelivery:
                 restricted,
                 now,
             )
-        fresh = await self._store.save(fresh)
+        fresh = await self._keep(fresh)
         if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
             self.on_upstream(fresh)
         return fresh
@@ -267,7 +287,7 @@ class PackumentDelivery:
     async def _without_upstream(
         self, name: str, stored: StoredPackument | None, why: LibreseedError
     ) -> StoredPackument:
-        if self._upstream is not None:
+        if self._has_upstream(name):
             if await self.is_private(name):
                 raise why  # the overlay must not learn that name, nor anybody there answer for it
             if isinstance(why, NotFoundError):
@@ -296,20 +316,25 @@ class PackumentDelivery:
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
         fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
-        fresh = await self._store.save(fresh)
+        fresh = await self._keep(fresh)
         await self._records.drop_superseded(found)
         return fresh
 
+    async def _keep(self, packument: StoredPackument) -> StoredPackument:
+        try:
+            return await self._store.save(packument)
+        except StoreError as error:
+            log.warning("The packument of %s is passed on, but not kept. %s", packument.name, error)
+            digest = await asyncio.to_thread(hashlib.sha256, packument.body)
+            return replace(packument, revision=digest.digest())
+
     def _refuse_missing(self, name: str) -> None:
-        until, rules, error = self._missing.get(name, (0.0, None, None))
-        if error is not None and until > time.monotonic() and rules == self._trust.rules():
-            raise error
+        missing = self._missing.get(name)
+        if missing is not None and missing[0] == self._trust.rules():
+            raise missing[1].with_traceback(None)
 
     def _remember_missing(self, name: str, error: LibreseedError) -> None:
-        self._missing[name] = (time.monotonic() + self._freshness.missing, self._trust.rules(), error)
-        self._missing.move_to_end(name)
-        while len(self._missing) > _MISSING:
-            self._missing.popitem(last=False)
+        self._missing.put(name, (self._trust.rules(), error))
 
 
 def _check(body: bytes, name: str) -> None:

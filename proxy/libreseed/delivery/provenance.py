@@ -94,9 +94,10 @@ class Provenance:
 
     async def _find(self, path: str, name: str, fresh: float) -> Document:
         stored = await self._store.find(path)
-        if stored is not None and (self._upstream is None or time.time() < stored.checked + fresh):
+        upstream = self._upstream if self._upstream is not None and self._upstream.serves(name) else None
+        if stored is not None and (upstream is None or time.time() < stored.checked + fresh):
             return Document(stored.body, "store")
-        upstream, missing = self._upstream, self._missing.get(path)
+        missing = self._missing.get(path)
         if upstream is None:
             raise NotFoundError(f"There is no /{path} here, and no upstream registry to ask for it.")
         if missing is not None:

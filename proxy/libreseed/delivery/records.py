@@ -104,7 +104,7 @@ class RecordReader:
         ref = record.snapshot
         if ref.length > MAX_DOCUMENT:
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
-        if self._fetcher.seeding.find(ref.sha512) is None:
+        if not await self._fetcher.seeding.check(ref.sha512):
             await self._fetcher.fetch(Wanted(ref.sha512, ref, record.reachable_seeders))
         file = self._fetcher.seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))

@@ -144,7 +144,7 @@ class Search:
         words = [word.partition(":")[2] if _column(word) else word for word in text.split()]
         words += [f"@{word.partition(':')[2]}" for word in text.split() if word.startswith("scope:")]
         for word in words:
-            if word.startswith("@") and await self._packuments.is_private(word):
+            if await self._packuments.is_private(word):
                 return True
         return bool(await self._listings.restricted([word for word in words if is_name(word)]))
 

@@ -16,14 +16,14 @@ from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import Source
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
 from libreseed.delivery.tarballpolicy import TarballPolicy
-from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
-from libreseed.packages.integrity import format_integrity
+from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, StoreError, UnavailableError
 from libreseed.packages.names import check_name
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.records import BlobRef
-from libreseed.upstream.client import TarballStream, Upstream
+from libreseed.upstream.client import Upstream
+from libreseed.upstream.tarballs import TarballStream
 from libreseed.upstream.via import came_through
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,11 @@ STREAM_FROM = 1 << 20
 HEDGE = 0.2
 """Seconds without a verified piece from the swarm after which the upstream is asked too."""
 
+IN_MEMORY = 64 << 20
+"""Bytes up to which a tarball is passed on by way of memory when the disk is full."""
+
+_Got = BlobRef | bytes
+"""A blob of the store, or the checked bytes that it had no room for."""
 _Key = tuple[str, str, bytes | None, tuple[str, ...]]
 """Name, file, demanded SHA-512, and the nodes that the request came through (see `upstream.via`)."""
 
@@ -77,7 +82,7 @@ class TarballDelivery:
         """
         check_name(name)
         await self._policy.check(name, file, integrity)
-        held = self._held(name, file, integrity)
+        held = await self._held(name, file, integrity)
         if held is not None:
             return held
         key = (name, file, integrity, came_through())
@@ -92,17 +97,25 @@ class TarballDelivery:
         """End what is under way."""
         await self._errands.close()
 
-    def _held(self, name: str, file: str, integrity: bytes | None) -> FoundTarball | None:
+    async def _held(self, name: str, file: str, integrity: bytes | None) -> FoundTarball | None:
         digest = self._catalogue.tarball(name, file)
         ref = self._seeding.find(digest) if digest is not None else None
-        if ref is None or integrity not in (None, digest):
+        if ref is None or integrity not in (None, digest) or not await self._seeding.check(ref.sha512):
             return None
-        return FoundTarball("store", ref.length, self._seeding.path(ref.sha512), None, ref.sha512)
+        if integrity is None and self._packuments.is_declared(name) and not await self._is_owners(name, file, ref):
+            return None
+        return self._landed("store", ref)
+
+    async def _is_owners(self, name: str, file: str, ref: BlobRef) -> bool:
+        """Tell whether a stored tarball is that of the upstream declared for its name: what came before it was declared
+        may be a stranger's."""
+        expected = await self._expect(name, file, None)
+        return self._seeding.shared(ref.sha512) is None if expected.digest is None else expected.digest == ref.sha512
 
     async def _fly(self, key: _Key, flight: Flight) -> None:
         try:
-            source, ref = await self._fetch(*key[:3], flight)
-            flight.land(FoundTarball(source, ref.length, self._seeding.path(ref.sha512), None, ref.sha512))
+            source, got = await self._fetch(*key[:3], flight)
+            flight.land(self._landed(source, got))
         except LibreseedError as error:
             flight.crash(error)
             log.info("%s/-/%s: %s", key[0], key[1], error)
@@ -112,13 +125,18 @@ class TarballDelivery:
         finally:
             self._flights.pop(key, None)
 
-    async def _fetch(self, name: str, file: str, integrity: bytes | None, flight: Flight) -> tuple[Source, BlobRef]:
+    def _landed(self, source: Source, got: _Got) -> FoundTarball:
+        if isinstance(got, bytes):
+            return FoundTarball(source, len(got), data=got)
+        return FoundTarball(source, got.length, self._seeding.path(got.sha512), None, got.sha512)
+
+    async def _fetch(self, name: str, file: str, integrity: bytes | None, flight: Flight) -> tuple[Source, _Got]:
         expected = await self._expect(name, file, integrity)
         stored = self._stored(expected, integrity)
-        if stored is not None and expected.digest is not None:
+        if stored is not None and expected.digest is not None and await self._seeding.check(expected.digest):
             await self._catalogue.name_tarball(name, file, expected.digest)
             return "store", stored
-        attempts: dict[asyncio.Task[BlobRef], Source] = {}
+        attempts: dict[asyncio.Task[_Got], Source] = {}
         try:
             return await self._race(name, file, expected, flight, attempts)
         finally:
@@ -140,8 +158,8 @@ class TarballDelivery:
         file: str,
         expected: Expected,
         flight: Flight,
-        attempts: "dict[asyncio.Task[BlobRef], Source]",
-    ) -> tuple[Source, BlobRef]:
+        attempts: "dict[asyncio.Task[_Got], Source]",
+    ) -> tuple[Source, _Got]:
         """Start the swarm, after the hedge time the upstream too; the first verified copy wins."""
         errors: list[LibreseedError] = []
         may_ask_upstream = self._packuments.is_upstreams(name)
@@ -150,7 +168,7 @@ class TarballDelivery:
             length = expected.ref.length if expected.ref is not None else 0
             if length >= STREAM_FROM:
                 wanted.stream = lambda spool: flight.offer("swarm", Flow(spool, length), wanted.digest)
-            swarm = asyncio.create_task(self._fetcher.fetch(wanted))
+            swarm: asyncio.Task[_Got] = asyncio.create_task(self._fetcher.fetch(wanted))
             attempts[swarm] = "swarm"
             if may_ask_upstream:
                 await _first_of(swarm, wanted.started, self._hedge)
@@ -190,10 +208,10 @@ class TarballDelivery:
             return Expected(integrity, restricted=restricted)
         return replace(expected, digest=integrity, restricted=restricted, vouched=expected.digest is not None)
 
-    def _start_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> "asyncio.Task[BlobRef]":
+    def _start_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> "asyncio.Task[_Got]":
         return asyncio.create_task(self._from_upstream(name, file, expected, flight))
 
-    async def _from_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> BlobRef:
+    async def _from_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> _Got:
         if self._upstream is None:
             raise NotFoundError(f"Nobody offers {file} of {name}.")
         opened = (
@@ -202,7 +220,8 @@ class TarballDelivery:
             else self._upstream.tarball(name, file)
         )
         async with opened as stream:
-            if stream.length is not None and stream.length < STREAM_FROM:
+            length = IN_MEMORY if stream.length is None else stream.length
+            if length < STREAM_FROM or (length <= IN_MEMORY and not await self._blobs.has_room(length)):
                 return await self._keep_small(name, file, expected, stream)
             folder = self._blobs.incoming_dir()
             try:
@@ -210,11 +229,24 @@ class TarballDelivery:
             finally:
                 await self._blobs.discard(folder)
 
-    async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> BlobRef:
-        data = b"".join([chunk async for chunk in stream])
-        digest = _check(name, file, expected, hashlib.sha512(data), hashlib.sha1(data, usedforsecurity=False))
+    async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> _Got:
+        chunks: list[bytes] = []
+        left = IN_MEMORY
+        strong, weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
+        async for chunk in stream:
+            left -= len(chunk)
+            if left < 0:
+                raise StoreError(f"The disk is full, and {file} of {name} too large to be passed on all the same.")
+            await asyncio.to_thread(_update, chunk, strong, weak)
+            chunks.append(chunk)
+        data = b"".join(chunks)
+        digest = expected.check(name, file, strong, weak)
         shared = await self._may_share(expected, stream)
-        return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
+        try:
+            return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
+        except StoreError as error:
+            log.warning("%s of %s is passed on, but not kept. %s", file, name, error)
+            return data
 
     async def _keep_large(
         self, name: str, file: str, expected: Expected, stream: TarballStream, spool: Path, flight: Flight
@@ -226,7 +258,7 @@ class TarballDelivery:
             async for chunk in stream:
                 await asyncio.to_thread(_update, chunk, strong, weak)
                 await flow.write(chunk)
-            digest = _check(name, file, expected, strong, weak)
+            digest = expected.check(name, file, strong, weak)
             shared = await self._may_share(expected, stream)
             return await self._seeding.add_file(spool, digest, shared=shared, tarball=(name, file))
         finally:
@@ -236,7 +268,7 @@ class TarballDelivery:
         return self._share and not (expected.restricted or await stream.restricted())
 
 
-async def _first_of(task: "asyncio.Task[BlobRef]", event: asyncio.Event, timeout: float) -> None:
+async def _first_of(task: "asyncio.Task[_Got]", event: asyncio.Event, timeout: float) -> None:
     waiter = asyncio.ensure_future(event.wait())
     try:
         await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -244,30 +276,13 @@ async def _first_of(task: "asyncio.Task[BlobRef]", event: asyncio.Event, timeout
         waiter.cancel()
 
 
-def _succeeded(task: "asyncio.Task[BlobRef]") -> bool:
+def _succeeded(task: "asyncio.Task[_Got]") -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _update(chunk: bytes, *hashes: "hashlib._Hash") -> None:
     for each in hashes:
         each.update(chunk)
-
-
-def _check(name: str, file: str, expected: Expected, strong: "hashlib._Hash", weak: "hashlib._Hash") -> bytes:
-    """Return the SHA-512 of what the upstream sent. Raises IntegrityError when something else was promised."""
-    digest = strong.digest()
-    if expected.digest is not None and digest != expected.digest:
-        raise IntegrityError(
-            f"The upstream's {file} of {name} has {format_integrity(digest)}, but"
-            f" {format_integrity(expected.digest)} is required; it was not stored.",
-            hint="The lock file or the packument and the upstream disagree; do not install it before you know why.",
-        )
-    if expected.digest is None and expected.shasum and weak.hexdigest() != expected.shasum.lower():
-        raise IntegrityError(
-            f"The upstream's {file} of {name} has sha1 {weak.hexdigest()}, but {expected.shasum} is required;"
-            " it was not stored."
-        )
-    return digest
 
 
 def _worst(errors: list[LibreseedError]) -> LibreseedError:

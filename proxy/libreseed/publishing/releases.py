@@ -184,6 +184,13 @@ class Releases:
             )
         if self._upstream is None:
             return
+        to_take = f"libreseed trust add '{name}' {format_key(self._key)}"
+        owner = self._upstream.owner(name)
+        if owner is not None:
+            raise ForbiddenError(
+                f"{name} belongs to the upstream {owner!r}, as this server's configuration declares.",
+                hint=f"Publish it there with --registry; to use the name for your own package here: {to_take}",
+            )
         try:
             await self._upstream.packument(name)
         except NotFoundError:
@@ -191,9 +198,9 @@ class Releases:
         except UnavailableError as error:
             raise UnavailableError(
                 f"Whether {name} is free cannot be told now: {error.message}",
-                hint=f"To take the name all the same: libreseed trust add '{name}' {format_key(self._key)}",
+                hint=f"To take the name all the same: {to_take}",
             ) from error
         raise ForbiddenError(
             f"{name} belongs to somebody else at the upstream registry.",
-            hint=f"To use the name for your own package here: libreseed trust add '{name}' {format_key(self._key)}",
+            hint=f"To use the name for your own package here: {to_take}",
         )

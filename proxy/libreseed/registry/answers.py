@@ -23,7 +23,6 @@ from libreseed.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from libreseed.upstream.retries import TransientError
 
 SOURCE_HEADER = "X-Libreseed-Source"
 _RETRY_AFTER = 5.0, 3600.0
@@ -58,7 +57,7 @@ def error_answer(error: LibreseedError) -> Response:
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
         shortest, longest = _RETRY_AFTER
-        wait = error.wait if isinstance(error, TransientError) else shortest  # what the upstream asked for goes on
+        wait = error.wait if isinstance(error, UnavailableError) else shortest  # what the upstream asked for goes on
         headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

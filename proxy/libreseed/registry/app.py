@@ -27,6 +27,7 @@ from libreseed.registry.advisories import AdvisoryEndpoints
 from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal
 from libreseed.registry.guard import Guard
 from libreseed.registry.info import INFO, InfoEndpoint
+from libreseed.registry.leaving import Leaving
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import raw_path, read_package_path
 from libreseed.registry.provenance import ProvenanceEndpoints
@@ -99,7 +100,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/{package:path}/-rev/{rev}", writing.unpublish, methods=["DELETE"]),
             Route("/{package:path}", writing.put, methods=["PUT"]),
         ],
-        middleware=[Middleware(Guard, hosts=hosts, node_id=node_id)],
+        middleware=[Middleware(Guard, hosts=hosts, node_id=node_id), Middleware(Leaving)],
         exception_handlers={LibreseedError: on_error, HTTPException: on_refusal, Exception: on_crash},
     )
 

@@ -2,6 +2,9 @@
 
 A file is written under a temporary name, checked, flushed to the disk and renamed; whatever stands under its
 final name is whole. The same file is what the swarm seeds.
+
+Each bears the time of change `_STAMP`, which tells for a `stat` whether it was written to since: only then is it
+hashed again. What a failing disk changes behind its back, `libreseed doctor --verify` finds.
 """
 
 import asyncio
@@ -17,6 +20,10 @@ from pathlib import Path
 from libreseed.errors import IntegrityError, StoreError
 
 _NAME = re.compile("[0-9a-f]{128}")
+_STAMP = 499_162_500 * 10**9
+"""Nanoseconds since the epoch; npm gives the same time to all that it packs."""
+_SPARE = 1 << 20
+"""Bytes: what the database and its log take meanwhile."""
 
 
 class BlobStore:
@@ -38,6 +45,17 @@ class BlobStore:
     def has(self, digest: bytes) -> bool:
         """Tell whether the blob is there; one `stat`."""
         return self.path(digest).exists()
+
+    async def is_intact(self, digest: bytes, length: int) -> bool:
+        """Tell whether the blob is there and still what was stored; it is read only if it was written to since."""
+        return await asyncio.to_thread(self._is_intact, self.path(digest), digest, length)
+
+    async def has_room(self, length: int) -> bool:
+        """Tell whether a blob of so many bytes would leave some space on the disk."""
+        try:
+            return (await asyncio.to_thread(shutil.disk_usage, self._incoming)).free > length + _SPARE
+        except OSError:
+            return False
 
     def incoming_dir(self) -> Path:
         """Make a new empty folder for a blob that is still on its way, on the same file system."""
@@ -92,10 +110,23 @@ class BlobStore:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _is_intact(self, file: Path, digest: bytes, length: int) -> bool:
+        try:
+            found = file.stat()
+            if found.st_size != length:
+                return False
+            if found.st_mtime_ns != _STAMP:
+                check_file(file, digest)
+                os.utime(file, ns=(_STAMP, _STAMP))
+        except (OSError, IntegrityError, StoreError):
+            return False
+        return True
+
     def _adopt(self, file: Path, digest: bytes) -> Path:
         check_file(file, digest)
         target = self.path(digest)
         try:
+            os.utime(file, ns=(_STAMP, _STAMP))
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
             file.replace(target)

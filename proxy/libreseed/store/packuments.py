@@ -13,8 +13,19 @@ from libreseed.store.packing import pack, unpack
 from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
+"""The origin of what the default source says."""
 _MIRROR = "mirror "
 _RECENT_BYTES = 128 << 20
+
+
+def declared_origin(upstream: str) -> str:
+    """Return the origin of what the upstream declared under this name says: nobody else speaks for its packages."""
+    return f"{UPSTREAM} {upstream}"
+
+
+def is_upstreams_origin(origin: str) -> bool:
+    """Tell whether an upstream, of whatever name, has said it."""
+    return origin.partition(" ")[0] == UPSTREAM
 
 
 def publisher_origin(key: bytes) -> str:
@@ -36,9 +47,9 @@ def is_mirror(origin: str | None) -> bool:
 class StoredPackument:
     """A packument as JSON bytes, and where it came from.
 
-    `origin` is UPSTREAM, a `publisher_origin` or a `mirror_origin`; `torrents` is the snapshot's, by version, each
-    `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in seconds since the epoch;
-    `revision` is another for another body, and set by the store.
+    `origin` is UPSTREAM, a `declared_origin`, a `publisher_origin` or a `mirror_origin`; `torrents` is the
+    snapshot's, by version, each `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in
+    seconds since the epoch; `revision` is another for another body, and set by the store.
     """
 
     name: str

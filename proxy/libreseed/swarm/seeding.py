@@ -55,6 +55,17 @@ class Seeding:
         held = self._held.get(digest)
         return held[0] if held and held[1] else None
 
+    async def check(self, digest: bytes) -> bool:
+        """Tell whether a held blob is still what was stored. If not, it is forgotten, to be fetched again."""
+        held = self._held.get(digest)
+        if held is None:
+            return False
+        intact = await self._blobs.is_intact(digest, held[0].length)
+        if not intact and self._held.get(digest) is held:  # nobody was quicker, and has it whole again
+            log.warning("Blob %s… was damaged on the disk; forgotten.", digest.hex()[:16])
+            await self.drop(digest)
+        return intact
+
     def path(self, digest: bytes) -> Path:
         """Return the file of a held blob."""
         return self._blobs.path(digest)

@@ -14,7 +14,6 @@ from typing import Self
 from yarl import URL
 
 from libreseed.errors import LibreseedError
-from libreseed.packages.names import scope_of
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import UpstreamSettings
 from libreseed.upstream.transport import Answer, Transport
@@ -72,7 +71,7 @@ class Access:
 
     def _inquiry(self, name: str, url: URL, registry: URL, comparison: Comparison, *keys: str) -> "Inquiry":
         settings = self._settings
-        private = scope_of(name) in settings.scopes and settings.identifies(registry, registry)
+        private = settings.is_private(name) and settings.identifies(registry, registry)
         # A query may hold a secret of its own: then an anonymous answer does not make the thing public.
         askable = settings.identifies(url, registry) and not private and not url.query_string
         return Inquiry(self, url, comparison, keys, self.recall(keys[0]) if askable else True, private=private)

@@ -1,6 +1,6 @@
 """The limits that hold for everything that comes from the upstream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,8 @@ class Limits:
     `retry_after`: the longest wait that the upstream may ask for; if it asks for more, we give up at once.
     `access`: for the question whether something is public. `access_again`: before that is asked again.
     `npm_again`: before a failed reading of npm's configuration is tried again.
+    `faults`: connections that fail in a row until a server is left alone. `pause`: for how long, doubled after each
+    failed try up to `longest_pause`.
     `connections`: open at a time, per host.
     """
 
@@ -26,7 +28,15 @@ class Limits:
     access: float = 5.0
     access_again: float = 3600.0
     npm_again: float = 30.0
+    faults: int = 10
+    pause: float = 5.0
+    longest_pause: float = 60.0
     connections: int = 32
     redirects: int = 5
     packument_bytes: int = 256 * 1024 * 1024
     tarball_bytes: int = 2 * 1024 * 1024 * 1024
+
+    def within(self, timeout: float) -> "Limits":
+        """Return the same limits where an answer has `timeout` seconds, of which a connection is silent for half."""
+        connect = min(self.connect, timeout)
+        return replace(self, packument=timeout, answer=timeout, idle=timeout / 2, connect=connect)

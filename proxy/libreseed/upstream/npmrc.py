@@ -74,16 +74,16 @@ async def read_settings(
         return UpstreamSettings(registry=None)
     if choice == "auto":
         config = await _effective_config(environment, directory, timeout)
-        registry = _registry_url(config.get("registry"))
+        registry = registry_url(config.get("registry"))
         if own.is_at(registry):
             config = await _former_config(config, environment, directory, memory or Memory(), timeout)
-            registry = _registry_url(config.get("registry"))
+            registry = registry_url(config.get("registry"))
         if own.is_at(registry):
-            registry = _registry_url(await _told(default_registry(environment, timeout=timeout)))
+            registry = registry_url(await _told(default_registry(environment, timeout=timeout)))
             if own.is_at(registry):
                 raise ConfigError("The registry that npm falls back to is this server itself.", hint=_WAY_OUT)
     else:
-        registry = _registry_url(choice)
+        registry = registry_url(choice)
         if own.is_at(registry):
             raise ConfigError(f"The upstream {choice} is this server itself.", hint=_WAY_OUT)
         try:
@@ -91,7 +91,7 @@ async def read_settings(
         except ConfigError as error:
             _log.warning("The upstream is used without npm's TLS, proxy and credentials. %s", error.message)
             config = {}
-    return _settings(registry, config, own, environment)
+    return settings_of(registry, config, own, environment)
 
 
 async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
@@ -159,16 +159,17 @@ def _project_folder(directory: Path) -> Path:
     return directory
 
 
-def _settings(
+def settings_of(
     registry: URL, config: Mapping[str, object], own: Own, environment: Mapping[str, str]
 ) -> UpstreamSettings:
+    """Return how `registry` is reached by npm's settings in `config`, by their keys. Raises ConfigError."""
     credentials = _credentials(config)
     scopes: dict[str, str] = {}
     for key, value in config.items():
         scope, colon, field = key.partition(":")
         if not (scope.startswith("@") and colon and field == "registry" and value):
             continue
-        url = _registry_url(value)
+        url = registry_url(value)
         if not own.is_at(url):
             scopes[scope] = _without_user(url, credentials)
     return UpstreamSettings(
@@ -187,7 +188,8 @@ def _settings(
     )
 
 
-def _registry_url(value: object) -> URL:
+def registry_url(value: object) -> URL:
+    """Return the URL of a registry, with a `/` at its end. Raises ConfigError: it is none."""
     text = _text(value).strip()
     try:
         url = URL(text)

@@ -14,11 +14,7 @@ T = TypeVar("T")
 
 
 class TransientError(UnavailableError):
-    """A fault that may be gone soon; `wait` is how long, in seconds, the other side asked us to stay away."""
-
-    def __init__(self, message: str, *, wait: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait = wait
+    """A fault that may be gone soon; `wait` is how long the other side asked us to stay away."""
 
 
 async def with_retries(work: Callable[[], Awaitable[T]], limits: Limits) -> T:

@@ -68,8 +68,8 @@ class UpstreamSettings:
     """The upstream: its URL, the URLs of scopes that live elsewhere, and how to talk to them.
 
     `registry`: absolute URL without user, query or fragment, ending in `/`; None when there is no upstream.
-    `scopes`: such URLs by scope, with its `@`. `credentials`: by npm's key `//host[:port]/path`. No secret is
-    shown by `repr`.
+    `scopes`: such URLs by scope, with its `@`. `credentials`: by npm's key `//host[:port]/path`. `private`: all that
+    it holds is, as what `scopes` hold. No secret is shown by `repr`.
     """
 
     registry: str | None
@@ -77,6 +77,11 @@ class UpstreamSettings:
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     tls: Tls = Tls()
     proxies: Proxies = Proxies()
+    private: bool = False
+
+    def is_private(self, name: str) -> bool:
+        """Tell whether nobody but the registry of `name` may learn of that package or answer for it."""
+        return self.private or names.scope_of(name) in self.scopes
 
     def registry_for(self, name: str) -> str | None:
         """Return the URL of the registry that holds the package `name`."""

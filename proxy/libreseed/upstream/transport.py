@@ -6,6 +6,7 @@ aiohttp, because it was measured at 16 to 25 times the requests of httpx (4 KB a
 import asyncio
 import io
 import ssl
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from yarl import URL
 
 from libreseed import __version__
 from libreseed.errors import ConfigError, InvalidInputError, NotFoundError, UnavailableError
+from libreseed.upstream.breaker import Breaker
 from libreseed.upstream.faults import fault_of_status, faults_named, shown
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, Tls, UpstreamSettings
@@ -26,6 +28,8 @@ _ERROR_BODY_SIZE = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_OF_BODIES = frozenset({307, 308})
 """The others turn a POST into a GET."""
+_SERVERS = 1000
+"""Servers whose faults are remembered: a packument may name any."""
 
 
 class Answer:
@@ -65,6 +69,7 @@ class Transport:
         self._node_id = node_id
         self._limits = limits
         self._contexts: dict[tuple[Tls, Credentials | None], ssl.SSLContext] = {}
+        self._breakers: OrderedDict[URL, Breaker] = OrderedDict()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._count)
         self._session = aiohttp.ClientSession(
@@ -79,6 +84,15 @@ class Transport:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+    def breaker(self, url: URL) -> Breaker:
+        """Return what guards the server of `url`."""
+        origin = url.origin()
+        breaker = self._breakers.setdefault(origin, Breaker(self._limits))
+        self._breakers.move_to_end(origin)
+        while len(self._breakers) > _SERVERS:
+            self._breakers.popitem(last=False)
+        return breaker
 
     async def get(
         self,
@@ -95,7 +109,7 @@ class Transport:
         `limits.redirects` at most, never from https to http; credentials do not follow to another origin. Raises
         NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError (408, 420, 429,
         5xx, connection faults), UnavailableError (everything else, certificates that npm names but that cannot be
-        used included), InvalidInputError (`url` is no http or https URL).
+        used and a server that is left alone for its faults included), InvalidInputError (no http or https URL).
         """
         return await self._follow("GET", url, registry, headers, decompress=decompress, absent=absent)
 
@@ -123,6 +137,8 @@ class Transport:
         """Send a request, and again where it is redirected to; `registry` None: show nobody who we are."""
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidInputError("A tarball's URL must begin with http:// or https://.")
+        if self._session.closed:
+            raise UnavailableError("The upstream is closed.")
         conditional = "If-None-Match" in headers or "If-Modified-Since" in headers
         origin, identified = url.origin(), False
         tls = self._settings.tls if registry is not None else self._settings.tls.anonymous()
@@ -131,7 +147,7 @@ class Transport:
             if registry is not None and url.origin() == origin:
                 credentials = self._settings.credentials_for(url, registry)
             identified = identified or credentials is not None or tls.identifies
-            with faults_named(url, self._limits):
+            with faults_named(url, self._limits), self.breaker(url).attempt(str(url.origin())):
                 response = await self._send(method, url, headers, credentials, tls, decompress=decompress, body=body)
             if response.status == 200 or (response.status == 304 and conditional):
                 return Answer(response, url, self._limits, identified=identified)
