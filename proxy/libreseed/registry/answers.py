@@ -54,15 +54,20 @@ def error_answer(error: LibreseedError) -> Response:
 
     They retry 503 and give up on 404, so nothing but a certain absence is 404.
     """
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    status = status_of(error)
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
         shortest, longest = _RETRY_AFTER
         wait = error.wait if isinstance(error, TransientError) else shortest  # what the upstream asked for goes on
         headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = error.challenge
     return Response(orjson.dumps({"error": str(error)}), status, headers, "application/json")
+
+
+def status_of(error: LibreseedError) -> int:
+    """Return the HTTP status of an error."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 async def on_error(_: Request, error: Exception) -> Response:
@@ -92,6 +97,14 @@ async def read_json(request: Request, limit: int) -> Any:
 
     Raises InvalidInputError: larger than `limit` bytes, unpacked too, or not JSON.
     """
+    try:
+        return orjson.loads(await read_bytes(request, limit))
+    except orjson.JSONDecodeError as error:
+        raise InvalidInputError("The request's body is not JSON.") from error
+
+
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """Return the body of a request, unpacked if it is gzipped. Raises InvalidInputError: more than `limit` bytes."""
     unpacker = zlib.decompressobj(_GZIP) if request.headers.get("content-encoding", "").lower() == "gzip" else None
     body = bytearray()
     try:
@@ -101,10 +114,8 @@ async def read_json(request: Request, limit: int) -> Any:
                 raise InvalidInputError(f"The request's body is larger than {limit / (1 << 20):g} MiB.")
         if unpacker and not unpacker.eof:
             raise InvalidInputError("The request's body is not complete gzip.")
-        return orjson.loads(body)
+        return bytes(body)
     except zlib.error as error:
         raise InvalidInputError("The request's body is not gzip.") from error
     except ClientDisconnect as error:
         raise InvalidInputError("The request ended before its body was complete.") from error
-    except orjson.JSONDecodeError as error:
-        raise InvalidInputError("The request's body is not JSON.") from error

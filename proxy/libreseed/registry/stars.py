@@ -1,27 +1,36 @@
 """`npm star`, `npm unstar` and `npm stars`. A star is the account's own note: no package changes by it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.errors import InvalidInputError
-from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.answers import json_answer
+from libreseed.registry.identity import Identity
+from libreseed.registry.permissions import Permissions
 from libreseed.store.stars import StarStore
 
 
 class StarEndpoints:
     """The stars of the accounts here, on packages from anywhere."""
 
-    def __init__(self, stars: StarStore, packuments: PackumentDelivery, accounts: AccountEndpoints) -> None:
+    def __init__(
+        self, stars: StarStore, packuments: PackumentDelivery, identity: Identity, permissions: Permissions
+    ) -> None:
         self._stars = stars
         self._packuments = packuments
-        self._accounts = accounts
+        self._identity = identity
+        self._permissions = permissions
 
-    async def star(self, name: str, user: str, *, starred: bool) -> Response:
+    async def star(self, request: Request, name: str, users: Mapping[str, Any]) -> Response:
         """PUT /PACKAGE with `users`: the account's own entry there decides, those of others are passed over."""
-        if starred:
+        user = self._identity.require(request).account
+        self._permissions.check_reading(request, name)
+        if users.get(user):
             await self._packuments.find(name)
             await self._stars.add(user, name)
         else:
@@ -30,9 +39,11 @@ class StarEndpoints:
 
     async def starred_by(self, request: Request) -> Response:
         """GET /-/_view/starredByUser?key="USER": the packages that an account has starred."""
-        self._accounts.require(request)
+        self._identity.require(request)
         try:
             user = orjson.loads(request.query_params.get("key", ""))
         except orjson.JSONDecodeError as error:
             raise InvalidInputError('The key must be an account\'s name as a JSON string, such as "ann".') from error
-        return json_answer({"rows": [{"value": name} for name in await self._stars.list(str(user))]})
+        may_read = self._permissions.reader(request)
+        names = [name for name in await self._stars.list(str(user)) if may_read(name)]
+        return json_answer({"rows": [{"value": name} for name in names]})
