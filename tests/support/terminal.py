@@ -1,0 +1,71 @@
+"""A program in a terminal, as a person uses it: what it asks is waited for, and then answered."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+TIMEOUT = 240.0
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """Runs a command in a pseudo-terminal; `text` is what it has printed, without colours."""
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self._end = time.monotonic() + TIMEOUT
+        self._seen = 0
+        self._output = b""
+        self._process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        return _ESCAPES.sub("", self._output.decode(errors="replace"))
+
+    def wait_for(self, pattern: str) -> "re.Match[str]":
+        """Wait until it prints what matches, after what was waited for last."""
+        while (match := re.compile(pattern).search(self.text, self._seen)) is None:
+            assert self._read(), f"{pattern!r} was not printed:\n{self.text}"
+        self._seen = match.end()
+        return match
+
+    def answer(self, question: str, line: str) -> None:
+        """Wait for a question and type a line."""
+        self.wait_for(question)
+        os.write(self._ours, line.encode() + b"\r")
+
+    def finish(self) -> int:
+        """Wait until it ends, and return its exit code."""
+        while self._read():
+            pass
+        return self._process.wait(TIMEOUT)
+
+    def _read(self) -> bool:
+        left = self._end - time.monotonic()
+        assert left > 0 and select.select([self._ours], [], [], left)[0], f"It takes too long:\n{self.text}"
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # Linux says so when the program has closed its side
+            return False
+        self._output += data
+        return bool(data)
