@@ -165,7 +165,7 @@ async def test_npm_access(node: Local) -> None:
     assert (await node.get("/-/package/nothing/visibility")).status == 503, "as the package itself"
     for path, body, status, says in [
         ("open", {"access": "public"}, 200, ""),
-        ("open", {"access": "restricted"}, 403, 'access."open".read'),
+        ("open", {"access": "restricted"}, 403, "To restrict it"),
         ("@acme%2ftool", {"access": "restricted"}, 200, ""),
         ("@acme%2ftool", {"access": "public"}, 403, "restricted here"),
         ("open", {"publish_requires_tfa": True}, 403, "enable-2fa"),
