@@ -30,6 +30,7 @@ class Settings:
     that the swarm has before the upstream is asked too, `max_age` those in which a packument from there is fresh.
     `share` is whether what comes from the upstream is seeded; `mirrors_needed` how many trusted mirrors must agree.
     `policy` is the table that `packages.policy` reads; `minimum_release_age`, such as `7d`, stands before its own.
+    `access` and `groups` are the tables that `packages.access` reads.
     """
 
     root: Path
@@ -52,6 +53,8 @@ class Settings:
     upstream_timeout: float = 60.0
     offline: bool = False
     upstreams: Mapping[str, object] = field(default_factory=dict)
+    access: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_dir(self) -> Path:

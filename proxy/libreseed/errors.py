@@ -48,7 +48,11 @@ class ConflictError(LibreseedError):
 
 
 class UnauthorizedError(LibreseedError):
-    """No credentials, or wrong ones."""
+    """No credentials, or wrong ones. `challenge` is what is asked for, as the header `WWW-Authenticate` names it."""
+
+    def __init__(self, message: str, *, hint: str = "", challenge: str = "Bearer") -> None:
+        super().__init__(message, hint=hint)
+        self.challenge = challenge
 
 
 class ForbiddenError(LibreseedError):

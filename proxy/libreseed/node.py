@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from libreseed import __version__
+from libreseed.accounts.attempts import Attempts
+from libreseed.accounts.login import Login
+from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.info import PackageInfo
@@ -23,11 +26,13 @@ from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NetworkError, SwarmError
 from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.packages.access import read_access
 from libreseed.packages.policy import read_policy
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
 from libreseed.publishing.releases import Releases
 from libreseed.publishing.signing import RecordSigner
+from libreseed.publishing.withholding import find_withheld
 from libreseed.registry.app import Services, make_app
 from libreseed.registry.server import HttpServer
 from libreseed.store.accounts import AccountStore
@@ -43,8 +48,10 @@ from libreseed.store.prepared import PreparedStore
 from libreseed.store.publications import PublicationStore
 from libreseed.store.records import RecordStore
 from libreseed.store.rootlock import RootLock
+from libreseed.store.secondfactors import SecondFactorStore
 from libreseed.store.shelf import OverlayShelf
 from libreseed.store.stars import StarStore
+from libreseed.store.tokens import TokenStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session, SessionSettings
@@ -98,6 +105,7 @@ class Node:
     async def _start(self) -> None:
         settings = self.settings
         self._policing = policing = Policing(read_policy(settings.policy, settings.minimum_release_age))
+        access = read_access(settings.access, settings.groups)
         self._cleanup.enter_context(RootLock(settings.state_dir))
         self._key = await asyncio.to_thread(Keyring(settings.keys_dir).default)
         database = await Database.open(settings.database_file)
@@ -111,8 +119,9 @@ class Node:
         await self._catalogue.open()
         publications = PublicationStore(database)
         await publications.open()
-        accounts = AccountStore(database)
-        await accounts.open()
+        accounts, tokens = AccountStore(database), TokenStore(database)
+        await tokens.open()
+        factors = SecondFactors(SecondFactorStore(database), Attempts())
         records = RecordStore(database)
 
         ports = PortStore(database)
@@ -139,6 +148,7 @@ class Node:
             RecordReader(self._overlay, records, fetcher),
             self._upstream,
             policing,
+            access=access,
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
@@ -157,7 +167,9 @@ class Node:
             hedge=settings.hedge,
             share=settings.share,
         )
-        signer = RecordSigner(self._key, records, self._seeding, self._overlay, self._endpoints, packument_store)
+        signer = RecordSigner(
+            self._key, records, self._seeding, self._overlay, self._endpoints, packument_store, access
+        )
         self._mirroring = Mirroring(signer)
         self._announcing = Announcing(self._overlay)
         if settings.share:
@@ -165,11 +177,11 @@ class Node:
         self._seeding.on_shared = self._announcing.add
         self._seeding.on_dropped = self._announcing.withdraw
         releases = Releases(
-            self._key.public, publications, documents, self._seeding, signer, self.trust, self._upstream
+            self._key.public, publications, documents, self._seeding, signer, self.trust, self._upstream, access
         )
 
         self._cleanup.push_async_callback(self._end_tasks)
-        await self._seeding.open()
+        await self._seeding.open(await find_withheld(access, self._catalogue, records))
         self._own(
             self._announcing.run(),
             self._mirroring.run(),
@@ -186,6 +198,10 @@ class Node:
                 releases,
                 blobs,
                 accounts,
+                tokens,
+                factors,
+                Login(accounts, factors),
+                access,
                 StarStore(database),
                 Advisories(self._packuments, self._upstream),
                 provenance,

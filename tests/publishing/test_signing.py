@@ -11,6 +11,7 @@ import pytest
 
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.network.shelf import MemoryShelf
+from libreseed.packages.access import AccessRules
 from libreseed.publishing.signing import RecordSigner
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
@@ -55,7 +56,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         seeding = Seeding(blobs, Catalogue(database), session)
         records = RecordStore(database)
         packuments = PackumentStore(database)
-        signer = RecordSigner(KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),), packuments)
+        signer = RecordSigner(
+            KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),), packuments, AccessRules()
+        )
         yield Desk(signer, records, seeding, overlay, packuments)
 
 

@@ -1,11 +1,19 @@
+from pathlib import Path
+
 import orjson
 import pytest
 from starlette.requests import Request
 
+from libreseed.accounts.attempts import Attempts
+from libreseed.accounts.login import Login
+from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.errors import ForbiddenError
 from libreseed.registry.accounts import AccountEndpoints
+from libreseed.registry.identity import Identity
 from libreseed.store.accounts import AccountStore
 from libreseed.store.database import Database
+from libreseed.store.secondfactors import SecondFactorStore
+from libreseed.store.tokens import TokenStore
 from support.running import Local, StartNode
 
 ANN = "/-/user/org.couchdb.user:ann"
@@ -89,11 +97,12 @@ async def test_accounts_outlive_a_restart(node: Local, start_node: StartNode) ->
 
 
 @pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::1", "stranger"])
-async def test_strangers_make_no_accounts(tmp_path: object, client: str) -> None:
+async def test_strangers_make_no_accounts(tmp_path: Path, client: str) -> None:
     """On a server for a team, whoever reaches the port must not be able to give himself the right to publish."""
-    database = await Database.open(tmp_path / "libreseed.db")  # type: ignore[operator]
-    accounts = AccountStore(database)
-    endpoints = AccountEndpoints(accounts)
+    database = await Database.open(tmp_path / "libreseed.db")
+    accounts, tokens = AccountStore(database), TokenStore(database)
+    factors = SecondFactors(SecondFactorStore(database), Attempts())
+    endpoints = AccountEndpoints(accounts, tokens, Login(accounts, factors), Identity(tokens, factors))
     try:
         with pytest.raises(ForbiddenError):
             await endpoints.login(login_from(client))

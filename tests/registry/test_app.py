@@ -34,7 +34,7 @@ async def test_status(node: Local, upstream: FakeRegistry, path: str) -> None:
 async def test_what_there_is_not(node: Local, upstream: FakeRegistry) -> None:
     for method, path, status in [
         ("GET", "/-/nothing", 404),
-        ("POST", "/-/v1/login", 404),
+        ("POST", "/-/v1/logout", 404),
         ("POST", "/-/npm/v1/security/nothing", 404),
         ("GET", "/pkg/a/b/c", 404),
         ("GET", "/..%2f..%2fetc", 400),

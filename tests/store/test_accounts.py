@@ -1,8 +1,9 @@
 import pytest
 
-from libreseed.errors import ConflictError, UnauthorizedError
+from libreseed.errors import ConflictError, NotFoundError, UnauthorizedError
 from libreseed.store.accounts import AccountStore
 from libreseed.store.database import Database
+from libreseed.store.tokens import TokenStore
 
 PASSWORD = "correct horse battery"
 
@@ -26,26 +27,27 @@ async def test_an_account_is_not_taken_over(database: Database) -> None:
     await store.check_password("ann", PASSWORD)
 
 
-async def test_tokens(database: Database) -> None:
+async def test_profiles_and_new_passwords(database: Database) -> None:
     store = AccountStore(database)
+    assert await store.is_empty()
     await store.create("ann", PASSWORD)
-    first, second = await store.issue_token("ann"), await store.issue_token("ann")
-    assert first != second
-    assert store.account_of(first) == "ann"
-    assert store.account_of(first[:-1]) is None
-    assert store.account_of("") is None
-    await store.revoke_token(first)
-    again = AccountStore(database)
-    await again.open()
-    for each in (store, again):
-        assert each.account_of(first) is None
-        assert each.account_of(second) == "ann"
+    assert not await store.is_empty()
+    assert (await store.find("ann")).profile == {}
+    await store.set_profile("ann", {"email": "ann@example.test"})
+    await store.set_password("ann", "another")
+    found = await store.find("ann")
+    assert (found.name, found.profile) == ("ann", {"email": "ann@example.test"})
+    await store.check_password("ann", "another")
+    with pytest.raises(UnauthorizedError):
+        await store.check_password("ann", PASSWORD)
+    with pytest.raises(NotFoundError):
+        await store.find("bob")
 
 
 async def test_no_secret_is_on_disk(database: Database) -> None:
     store = AccountStore(database)
     await store.create("ann", PASSWORD)
-    token = await store.issue_token("ann")
+    token, _ = await TokenStore(database).issue("ann")
     await database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     disk = b"".join(file.read_bytes() for file in database.path.parent.iterdir())
     assert b"ann" in disk

@@ -55,3 +55,12 @@ async def test_remove(database: Database) -> None:
         assert each.tarball(*TARBALL) is None
         assert each.tarballs == 1
         assert await each.entries() == [B]
+
+
+async def test_blobs_that_belong_to_some_names_only(database: Database) -> None:
+    catalogue = await reopened(database)
+    await catalogue.save(A, TARBALL)
+    await catalogue.save(B, ("@acme/tool", "tool-1.0.0.tgz"))
+    assert catalogue.only_of(lambda name: name.startswith("@acme/")) == {B.ref.sha512}
+    await catalogue.name_tarball("fork", "fork-1.0.0.tgz", B.ref.sha512)
+    assert catalogue.only_of(lambda name: name.startswith("@acme/")) == set()

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from support.nodes import NodeProcess, request
+from support.terminal import Terminal
 
 TIMEOUT = 600
 
 
 class Npm:
-    """npm with a user configuration and cache of its own. `registry` is a node."""
+    """npm with a user configuration and cache of its own. `registry` is a node, `command` a certain npm."""
 
-    def __init__(self, folder: Path, node: NodeProcess) -> None:
+    def __init__(self, folder: Path, node: NodeProcess, command: Path | str = "npm") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.node = node
+        self._command = str(command)
         self._folder = folder
         self._caches = 0
         self._config = folder / "npmrc"
@@ -49,8 +51,11 @@ class Npm:
             body={"name": user, "password": "correct horse"},
         )
         assert answer.status == 201, answer.body
-        host = self.node.url.removeprefix("http:")
-        self._write_config(f"{host}/:_authToken={answer.json()['token']}")
+        self.use_token(answer.json()["token"])
+
+    def use_token(self, token: str) -> None:
+        """Write a token where npm finds it."""
+        self._write_config(f"{self.node.url.removeprefix('http:')}/:_authToken={token}")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,12 +69,16 @@ class Npm:
 
     def run(self, project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run npm in a project."""
-        return run(["npm", *arguments], project, self.environment, check=check)
+        return run([self._command, *arguments], project, self.environment, check=check)
+
+    def terminal(self, project: Path, *arguments: str) -> Terminal:
+        """Run npm in a terminal, to answer what it asks."""
+        return Terminal([self._command, *arguments], project, self.environment)
 
     def start(self, project: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start npm and return at once."""
         return subprocess.Popen(
-            ["npm", *arguments],
+            [self._command, *arguments],
             cwd=project,
             env=self.environment,
             stdout=subprocess.DEVNULL,

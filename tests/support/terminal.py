@@ -1,58 +1,82 @@
-"""A program at a terminal, whose questions are answered."""
+"""A program in a terminal, as a person uses it: what it asks is waited for, and then answered."""
 
 import os
 import pty
+import re
 import select
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-_SECONDS = 120
+TIMEOUT = 240.0
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def converse(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], dialogue: Sequence[tuple[str, str]]
-) -> tuple[int, str]:
-    """Run a command at a terminal; return its exit code and all that it showed.
+class Terminal:
+    """Runs a command in a pseudo-terminal; `text` is what it has printed, without colours."""
 
-    `dialogue`: questions in order, a part of each, and what is typed then.
-    """
-    ours, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=dict(environment),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self._end = time.monotonic() + TIMEOUT
+        self._seen = 0
+        self._output = b""
+        self._process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
         )
-    finally:
         os.close(theirs)
-    shown, read = "", 0
-    waiting = list(dialogue)
-    end = time.monotonic() + _SECONDS
-    try:
-        while chunk := _read(ours, end):
-            shown += chunk
-            while waiting and (at := shown.lower().find(waiting[0][0].lower(), read)) >= 0:
-                question, answer = waiting.pop(0)
-                read = at + len(question)
-                os.write(ours, f"{answer}\r".encode())
-        return process.wait(_SECONDS), shown
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
 
+    def __enter__(self) -> Self:
+        return self
 
-def _read(terminal: int, end: float) -> str:
-    """Return what is shown next, "" at the end."""
-    ready, _, _ = select.select([terminal], [], [], max(end - time.monotonic(), 0))
-    assert ready, "nothing was shown for too long"
-    try:
-        return os.read(terminal, 65536).decode(errors="replace")
-    except OSError:  # EIO: the program has closed its side
-        return ""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        return _ESCAPES.sub("", self._output.decode(errors="replace"))
+
+    def wait_for(self, pattern: str) -> "re.Match[str]":
+        """Wait until it prints what matches, after what was waited for last."""
+        match = self.find(pattern)
+        assert match is not None, f"{pattern!r} was not printed:\n{self.text}"
+        return match
+
+    def find(self, pattern: str) -> "re.Match[str] | None":
+        """Wait as `wait_for` does; None when it ends before."""
+        while (match := re.compile(pattern).search(self.text, self._seen)) is None:
+            if not self._read():
+                return None
+        self._seen = match.end()
+        return match
+
+    def answer(self, question: str, line: str) -> None:
+        """Wait for a question and type a line."""
+        self.wait_for(question)
+        self.type(line)
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._ours, line.encode() + b"\r")
+
+    def finish(self) -> int:
+        """Wait until it ends, and return its exit code."""
+        while self._read():
+            pass
+        return self._process.wait(TIMEOUT)
+
+    def _read(self) -> bool:
+        left = self._end - time.monotonic()
+        assert left > 0 and select.select([self._ours], [], [], left)[0], f"It takes too long:\n{self.text}"
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # Linux says so when the program has closed its side
+            return False
+        self._output += data
+        return bool(data)

@@ -11,17 +11,24 @@ import click
 
 from libreseed.cli.options import root_option, upstream_option
 from libreseed.config import DEFAULT_PORT, Settings, read_config
+from libreseed.errors import ConfigError
 from libreseed.node import Node
+from libreseed.packages.access import read_access
 
 _OWN_OPTIONS = {"config", "verbose"}
-_TABLES = {"policy", "upstreams"}
+_TABLES = {"policy", "upstreams", "access", "groups"}
 
 
 def _load_config(context: click.Context, _: click.Parameter, file: Path | None) -> None:
     if file is not None:
         known = {parameter.name for parameter in context.command.params if parameter.name} - _OWN_OPTIONS
         values = read_config(file, known | _TABLES)
-        context.ensure_object(dict).update({table: values.pop(table) for table in _TABLES & values.keys()})
+        tables = {table: values.pop(table) for table in _TABLES & values.keys()}
+        try:
+            read_access(tables.get("access", {}), tables.get("groups", {}))
+        except ConfigError as error:
+            raise ConfigError(f"The configuration file {file} is wrong: {error.message}", hint=error.hint) from error
+        context.ensure_object(dict).update(tables)
         context.default_map = {**(context.default_map or {}), **values}
 
 

@@ -26,6 +26,7 @@ from libreseed.errors import (
     StoreError,
     UnavailableError,
 )
+from libreseed.packages.access import AccessRules
 from libreseed.packages.packument import check_packument, check_published
 from libreseed.store.packuments import (
     UPSTREAM,
@@ -95,6 +96,7 @@ class PackumentDelivery:
         upstream: Upstream | None,
         policing: Policing,
         *,
+        access: AccessRules | None = None,
         mirrors_needed: int = 1,
         freshness: Freshness | None = None,
     ) -> None:
@@ -105,6 +107,7 @@ class PackumentDelivery:
         self._records = records
         self._upstream = upstream
         self._policing = policing
+        self._access = access or AccessRules()
         self._mirrors_needed = mirrors_needed
         self._freshness = freshness or Freshness()
         self._patience = Patience(self._freshness.patience)
@@ -132,8 +135,14 @@ class PackumentDelivery:
         """Tell whether there is anybody whose word about `name`, not published here, would count."""
         return bool(self._has_upstream(name) or self.publisher_of(name) or self._trust.rules().mirrors)
 
+    def is_public(self, name: str) -> bool:
+        """Tell whether the access rules let everybody read `name`, and so let it be shared with other nodes."""
+        return self._access.is_public(name)
+
     async def is_private(self, name: str) -> bool:
         """Tell whether nobody but the upstream may learn of `name`."""
+        if not self.is_public(name) and self.publisher_of(name) is None:  # a pinned publisher's is with others already
+            return True
         return self._upstream is not None and await self._upstream.is_private(name)
 
     async def find(self, name: str, *, for_writing: bool = False) -> FoundPackument:
@@ -258,7 +267,7 @@ class PackumentDelivery:
         if known is not None and (known.etag or known.last_modified):
             validators = Validators(known.etag or "", known.last_modified or "")
         answer = await self._upstream.packument(name, validators)
-        restricted = answer.restricted or await self._upstream.is_private(name)
+        restricted = answer.restricted or await self.is_private(name)
         now = time.time()
         if isinstance(answer, NotModified):
             if known is None:
@@ -287,13 +296,12 @@ class PackumentDelivery:
     async def _without_upstream(
         self, name: str, stored: StoredPackument | None, why: LibreseedError
     ) -> StoredPackument:
-        if self._has_upstream(name):
-            if await self.is_private(name):
-                raise why  # the overlay must not learn that name, nor anybody there answer for it
-            if isinstance(why, NotFoundError):
-                # The upstream rules its own name space: what it says does not exist, no mirror brings back.
-                await self._records.refuse_strangers(name, mirrors=False)
-                raise why
+        if await self.is_private(name):
+            raise why  # the overlay must not learn that name, nor anybody there answer for it
+        if self._has_upstream(name) and isinstance(why, NotFoundError):
+            # The upstream rules its own name space: what it says does not exist, no mirror brings back.
+            await self._records.refuse_strangers(name, mirrors=False)
+            raise why
         try:
             found = await self._records.by_mirrors(name, self._trust.rules().mirrors, self._mirrors_needed)
         except (NotFoundError, UnavailableError) as error:
@@ -312,7 +320,7 @@ class PackumentDelivery:
         if stored is not None and stored.origin == origin and stored.etag == document:
             await self._store.confirm(name, time.time())
             return replace(stored, checked=time.time())
-        snapshot = await self._records.snapshot(found)
+        snapshot = await self._records.snapshot(found, shared=self.is_public(name))
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
         fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())

@@ -95,8 +95,10 @@ class RecordReader:
                 hint=f"If you do: libreseed trust mirror {offers[0]}",
             )
 
-    async def snapshot(self, found: FoundRecord) -> Snapshot:
+    async def snapshot(self, found: FoundRecord, *, shared: bool = True) -> Snapshot:
         """Fetch the document that a record points to, from its seeders first, and check it against the record.
+
+        `shared`: it is seeded on.
 
         Raises as SwarmFetcher.fetch does, and BadRecordError.
         """
@@ -105,7 +107,7 @@ class RecordReader:
         if ref.length > MAX_DOCUMENT:
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
         if not await self._fetcher.seeding.check(ref.sha512):
-            await self._fetcher.fetch(Wanted(ref.sha512, ref, record.reachable_seeders))
+            await self._fetcher.fetch(Wanted(ref.sha512, ref, record.reachable_seeders, shared=shared))
         file = self._fetcher.seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 

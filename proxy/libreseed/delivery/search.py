@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -62,18 +63,22 @@ class Search:
         self._reading: Errands[str, None] = Errands()
         self._failures: Remembered[bool, LibreseedError] = Remembered(_AGAIN)
 
-    async def find(self, text: str, size: int, start: int, *, member: bool) -> SearchPage:
-        """Return `size` matches from number `start` on. `member`: who asks is logged in, and may see restricted names.
+    async def find(
+        self, text: str, size: int, start: int, *, member: bool, may_read: Callable[[str], bool]
+    ) -> SearchPage:
+        """Return `size` matches from number `start` on. `member`: who asks is logged in, and may see what needed
+        credentials upstream; `may_read` tells which names the access rules let them learn of.
 
         Where the upstream answers, the packages that are not its own come before it, and it speaks for the others;
         where it does not, for want of one or because the text names something private, all that is known here is
         searched. Raises StoreError.
         """
         await asyncio.wait([self._reading.start("all", self._read)], timeout=_INDEXING)
-        matches = [found for found in await self._listings.find(_terms(text), _MATCHES) if self._shows(found, member)]
+        found = await self._listings.find(_terms(text), _MATCHES)
+        matches = [match for match in found if self._shows(match, member) and may_read(match.name)]
         own = [found for found in matches if not self._packuments.is_upstreams(found.name)]
         page = own[start : start + size]
-        theirs = await self._ask(text, max(size - len(page), 1), max(start - len(own), 0), member)
+        theirs = await self._ask(text, max(size - len(page), 1), max(start - len(own), 0), member, may_read)
         if theirs is None:
             page = matches[start : start + size]
             return SearchPage(await self._permitted(list(map(_object, page))), len(matches), "store")
@@ -93,7 +98,9 @@ class Search:
         while await self._listings.update():
             pass
 
-    async def _ask(self, text: str, size: int, start: int, member: bool) -> tuple[list[dict[str, Any]], int] | None:
+    async def _ask(
+        self, text: str, size: int, start: int, member: bool, may_read: Callable[[str], bool]
+    ) -> tuple[list[dict[str, Any]], int] | None:
         """Return the upstream's matches and their number; None when it is not to be asked, or has no answer."""
         if self._upstream is None or not text.strip() or self._failures.get(member) or await self._is_secret(text):
             return None
@@ -113,6 +120,7 @@ class Search:
             entry
             for entry, name in zip(objects, names, strict=True)
             if name not in hidden
+            and may_read(name)
             and self._packuments.is_upstreams(name)
             and (member or not await self._packuments.is_private(name))
         ]
@@ -144,7 +152,7 @@ class Search:
         words = [word.partition(":")[2] if _column(word) else word for word in text.split()]
         words += [f"@{word.partition(':')[2]}" for word in text.split() if word.startswith("scope:")]
         for word in words:
-            if await self._packuments.is_private(word):
+            if not self._packuments.is_public(word) or await self._packuments.is_private(word):
                 return True
         return bool(await self._listings.restricted([word for word in words if is_name(word)]))
 

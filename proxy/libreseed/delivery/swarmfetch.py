@@ -38,7 +38,7 @@ class Wanted:
 
     `checked` is its torrent from a checked record, with the publisher's own `seeders`: then pieces may be passed on
     before the whole is there, into the flow that `stream(spool file)` makes. Without it only claims are known, and
-    nothing is believed before the SHA-512 is right.
+    nothing is believed before the SHA-512 is right. `shared`: it may be seeded on.
     """
 
     digest: bytes
@@ -46,6 +46,7 @@ class Wanted:
     seeders: tuple[Endpoint, ...] = ()
     tarball: Tarball | None = None
     stream: Callable[[Path], Flow] | None = None
+    shared: bool = True
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a first piece was verified."""
 
@@ -164,7 +165,7 @@ class _Hunt:
             await download.complete()
         try:
             return await self._fetcher.seeding.add_file(
-                download.file, wanted.digest, shared=True, tarball=wanted.tarball
+                download.file, wanted.digest, shared=wanted.shared, tarball=wanted.tarball
             )
         except IntegrityError as error:
             self._fetcher.liars.update(download.peers)

@@ -165,6 +165,7 @@ class TarballDelivery:
         may_ask_upstream = self._packuments.is_upstreams(name)
         if expected.digest is not None and not expected.restricted:
             wanted = Wanted(expected.digest, expected.ref, expected.seeders, (name, file))
+            wanted.shared = self._packuments.is_public(name)
             length = expected.ref.length if expected.ref is not None else 0
             if length >= STREAM_FROM:
                 wanted.stream = lambda spool: flight.offer("swarm", Flow(spool, length), wanted.digest)

@@ -12,7 +12,7 @@ from nodesemver import make_range
 from semver import Version
 
 from libreseed.errors import ForbiddenError, InvalidInputError, NotFoundError
-from libreseed.packages.packument import Packument
+from libreseed.packages.packument import Packument, maintainers_of
 
 MAX_MESSAGE = 4096
 """Characters of a deprecation message."""
@@ -125,7 +125,7 @@ def iso_time(now: datetime) -> str:
 
 def check_maintainer(packument: Packument, user: str) -> None:
     """Raise ForbiddenError unless `user` is one of the maintainers."""
-    names = [maintainer["name"] for maintainer in packument["maintainers"]]
+    names = maintainers_of(packument)
     if user not in names:
         raise ForbiddenError(
             f"{packument['name']} is maintained by {', '.join(names)}, not by {user}.",

@@ -50,6 +50,13 @@ _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 _EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 
 
+def maintainers_of(packument: Packument) -> list[str]:
+    """Return the names of the maintainers, as far as they have the form that npm gives them."""
+    people = packument.get("maintainers")
+    names = [person.get("name") for person in people if isinstance(person, dict)] if isinstance(people, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
 def check_packument(value: object, name: str) -> Packument:
     """Return `value` when it is a packument of `name`. Raises InvalidInputError."""
     match value:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from libreseed.errors import ConflictError, ForbiddenError, LibreseedError, NotFoundError, UnavailableError
+from libreseed.packages.access import AccessRules, Action
 from libreseed.packages.changes import check_maintainer, modified
 from libreseed.packages.integrity import parse_integrity
 from libreseed.packages.names import tarball_file, version_of_tarball
@@ -47,6 +48,7 @@ class Releases:
         signer: RecordSigner,
         trust: TrustFile,
         upstream: Upstream | None,
+        access: AccessRules,
     ) -> None:
         self._key = key
         self._publications = publications
@@ -55,6 +57,7 @@ class Releases:
         self._signer = signer
         self._trust = trust
         self._upstream = upstream
+        self._access = access
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def publish(
@@ -76,7 +79,7 @@ class Releases:
             await self._check_owner(name)
             old = await self._publications.find(name)
             if old is not None:
-                check_maintainer(old.packument, user)
+                self._check_maintainer(old, user, "publish")
             packument = add_release(old.packument if old else None, release, user, datetime.now(UTC))
             ref = await self._store_tarball(release, files or {})
             if release.attestation is not None:
@@ -84,7 +87,7 @@ class Releases:
                 await self._documents.save(published_attestations(name, release.version), document)
             await self._keep(old, packument, {release.version: TorrentRef(ref.v1, ref.v2, ref.length)})
 
-    async def change(self, name: str, user: str, edit: Edit, rev: str | None = None) -> str:
+    async def change(self, name: str, user: str, edit: Edit, rev: str | None = None, action: Action = "publish") -> str:
         """Let `edit` make a new packument of the one in force, and return the `_rev` that it has then.
 
         With `rev`, only when that is still the package's `_rev`: what the client has read is what it changes.
@@ -97,7 +100,7 @@ class Releases:
             if old is None:
                 raise NotFoundError(f"{name} has not been published on this node.")
             check_published(old.packument)
-            check_maintainer(old.packument, user)
+            self._check_maintainer(old, user, action)
             if rev not in (None, revision(old.history)):
                 raise ConflictError(
                     f"{name} was changed by somebody else since it was read; nothing was done.",
@@ -116,13 +119,25 @@ class Releases:
             version = version_of_tarball(name, file)
             if old is None or integrity_of(old.history, version) is None:
                 raise NotFoundError(f"{name} has no tarball {file[:200]}.")
-            check_maintainer(old.packument, user)
+            self._check_maintainer(old, user, "unpublish")
             if version in old.packument["versions"]:
                 raise ConflictError(
                     f"{name}@{version} is published, and keeps its tarball as long as it is.",
                     hint=f"npm unpublish {name}@{version}",
                 )
             await self._drop_tarball(old, version)
+
+    async def packages_of(self, account: str) -> list[str]:
+        """Return the names published here that an account may publish to, sorted. Raises StoreError."""
+        return [
+            name
+            for name, maintainers in await self._publications.list_maintainers()
+            if (
+                self._access.allows("publish", name, account)
+                if self._access.decides("publish", name)
+                else account in maintainers
+            )
+        ]
 
     async def resume(self) -> None:
         """Finish what an earlier process was ended in: sign what was stored, remove what was unpublished."""
@@ -133,7 +148,7 @@ class Releases:
                     if snapshot is not None:
                         for version in snapshot.packument["time"].keys() - snapshot.torrents.keys():
                             await self._drop_tarball(snapshot, version)
-                        await self._signer.sign("package", snapshot)
+                        await self._share(snapshot)
                 except LibreseedError as error:
                     log.error("%s could not be signed again: %s", name, error)
 
@@ -154,17 +169,33 @@ class Releases:
         await self._publications.save(snapshot, len(history))
         for version in torrents.keys() - snapshot.torrents.keys():
             await self._drop_tarball(snapshot, version)
-        await self._signer.sign("package", snapshot)
+        await self._share(snapshot)
         return revision(snapshot.history)
 
     async def _store_tarball(self, release: Release, files: Mapping[bytes, Path]) -> BlobRef:
         digest = release.tarball.digest
         tarball = (release.name, tarball_file(release.name, release.version))
+        shared = self._access.is_public(release.name)
         file = files.get(digest)
         if file is not None:
-            return await self._seeding.add_file(file, digest, shared=True, tarball=tarball)
+            return await self._seeding.add_file(file, digest, shared=shared, tarball=tarball)
         with release.tarball.open() as stream:
-            return await self._seeding.add_bytes(stream.read(), digest, shared=True, tarball=tarball)
+            return await self._seeding.add_bytes(stream.read(), digest, shared=shared, tarball=tarball)
+
+    async def _share(self, snapshot: Snapshot) -> None:
+        """Sign and seed a package, unless the access rules keep it from others."""
+        if not self._access.is_public(snapshot.name):
+            return
+        for version in snapshot.torrents:
+            digest = parse_integrity(integrity_of(snapshot.history, version) or "")
+            if digest is not None and self._seeding.shared(digest) is None:
+                await self._seeding.share(digest)
+        await self._signer.sign("package", snapshot)
+
+    def _check_maintainer(self, snapshot: Snapshot, user: str, action: Action) -> None:
+        """Raise ForbiddenError for who is no maintainer, unless a rule says who may."""
+        if not self._access.decides(action, snapshot.name):
+            check_maintainer(snapshot.packument, user)
 
     async def _drop_tarball(self, snapshot: Snapshot, version: str) -> None:
         await self._documents.remove(published_attestations(snapshot.name, version))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from libreseed.errors import LibreseedError
 from libreseed.network.overlay import Overlay
+from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import sha512
 from libreseed.store.packuments import UPSTREAM, PackumentStore
 from libreseed.store.records import RecordStore, SignedRecord
@@ -43,6 +44,7 @@ class RecordSigner:
         overlay: Overlay,
         seeders: Callable[[], tuple[Endpoint, ...]],
         packuments: PackumentStore,
+        access: AccessRules,
     ) -> None:
         self._key = key
         self._store = store
@@ -50,6 +52,7 @@ class RecordSigner:
         self._overlay = overlay
         self._seeders = seeders
         self._packuments = packuments
+        self._access = access
 
     async def sign(self, kind: RecordType, snapshot: Snapshot) -> SignedItem:
         """Pack, seed, sign and announce a snapshot; one that says nothing new is not signed again.
@@ -82,7 +85,7 @@ class RecordSigner:
 
     async def run(self) -> None:
         """Announce our records, then keep signing anew those that are a week old, until cancelled."""
-        for record in await self._store.list_signed():
+        for record in await self._public():
             await self._announce(record.name, record.item)
         while True:
             await asyncio.sleep(_CHECK_EVERY)
@@ -90,9 +93,12 @@ class RecordSigner:
 
     async def renew_due(self) -> None:
         """Sign anew what is a week old: our own packages, and what the upstream has confirmed since."""
-        for record in await self._store.list_signed():
+        for record in await self._public():
             if _is_due(record):
                 await self._renew(record)
+
+    async def _public(self) -> list[SignedRecord]:
+        return [record for record in await self._store.list_signed() if self._access.is_public(record.name)]
 
     async def _renew(self, last: SignedRecord) -> None:
         old = read_record(last.item, last.name, last.item.seq / 1000)

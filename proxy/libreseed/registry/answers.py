@@ -53,15 +53,20 @@ def error_answer(error: LibreseedError) -> Response:
 
     They retry 503 and give up on 404, so nothing but a certain absence is 404.
     """
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    status = status_of(error)
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
         shortest, longest = _RETRY_AFTER
         wait = error.wait if isinstance(error, UnavailableError) else shortest  # what the upstream asked for goes on
         headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = error.challenge
     return Response(orjson.dumps({"error": str(error)}), status, headers, "application/json")
+
+
+def status_of(error: LibreseedError) -> int:
+    """Return the HTTP status of an error."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 async def on_error(_: Request, error: Exception) -> Response:

@@ -11,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from libreseed.accounts.login import Login
+from libreseed.accounts.secondfactor import SecondFactors
+from libreseed.accounts.weblogin import WebLogins
 from libreseed.delivery.advisories import AUDITS, BULK, QUICK, Advisories
 from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import PackumentDelivery
@@ -20,25 +23,33 @@ from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.packages.access import AccessRules
 from libreseed.packages.names import ATTESTATIONS
 from libreseed.publishing.releases import Releases
+from libreseed.registry.access import AccessEndpoints
 from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.advisories import AdvisoryEndpoints
 from libreseed.registry.answers import json_answer, on_crash, on_error, on_refusal
 from libreseed.registry.guard import Guard
+from libreseed.registry.identity import Identity
 from libreseed.registry.info import INFO, InfoEndpoint
 from libreseed.registry.leaving import Leaving
 from libreseed.registry.packuments import PackumentEndpoints
-from libreseed.registry.paths import raw_path, read_package_path
+from libreseed.registry.paths import PackagePath, raw_path, read_package_path
+from libreseed.registry.permissions import Permissions
+from libreseed.registry.profile import ProfileEndpoints
 from libreseed.registry.provenance import ProvenanceEndpoints
 from libreseed.registry.search import SearchEndpoint
 from libreseed.registry.stars import StarEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
+from libreseed.registry.tokens import TokenEndpoints
+from libreseed.registry.weblogin import DONE, LOGIN, WebLoginEndpoints
 from libreseed.registry.writing import WritingEndpoints
 from libreseed.store.accounts import AccountStore
 from libreseed.store.blobs import BlobStore
 from libreseed.store.prepared import PreparedStore
 from libreseed.store.stars import StarStore
+from libreseed.store.tokens import TokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,10 @@ class Services:
     releases: Releases
     blobs: BlobStore
     accounts: AccountStore
+    tokens: TokenStore
+    factors: SecondFactors
+    login: Login
+    access: AccessRules
     stars: StarStore
     advisories: Advisories
     provenance: Provenance
@@ -64,24 +79,43 @@ class Services:
 def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Starlette:
     """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
     registry = _Registry(services)
-    accounts = registry.accounts
-    stars = StarEndpoints(services.stars, services.packuments, accounts)
-    writing = WritingEndpoints(services.releases, services.blobs, stars, accounts)
+    identity, permissions = registry.identity, registry.permissions
+    accounts = AccountEndpoints(services.accounts, services.tokens, services.login, identity)
+    web = WebLoginEndpoints(WebLogins(), services.login, services.accounts, services.tokens)
+    profile = ProfileEndpoints(services.accounts, services.login, services.factors, identity)
+    tokens = TokenEndpoints(services.tokens, services.login, identity)
+    access = AccessEndpoints(services.access, services.packuments, services.releases, permissions, identity)
+    stars = StarEndpoints(services.stars, services.packuments, identity, permissions)
+    writing = WritingEndpoints(services.releases, services.blobs, services.accounts, stars, identity, permissions)
     advisories = AdvisoryEndpoints(services.advisories)
-    provenance = ProvenanceEndpoints(services.provenance)
+    provenance = ProvenanceEndpoints(services.provenance, permissions)
     return Starlette(
         routes=[
             Route("/", registry.status),
             Route("/-/ping", registry.ping),
             Route("/-/libreseed/status", registry.status),
-            Route(f"{INFO}{{package:path}}", InfoEndpoint(services.info).info),
+            Route(f"{INFO}{{package:path}}", InfoEndpoint(services.info, permissions).info),
             Route("/-/whoami", accounts.whoami),
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
+            Route("/-/user/org.couchdb.user:{user}/-rev/{rev}", accounts.login, methods=["PUT"]),
             Route("/-/user/token/{token}", accounts.logout, methods=["DELETE"]),
             Route("/-/user/org.couchdb.user:{user}", accounts.user),
+            Route("/-/user/{user}/package", access.packages),
+            Route(LOGIN, web.begin, methods=["POST"]),
+            Route(f"{LOGIN}/{{page}}", web.page),
+            Route(f"{LOGIN}/{{page}}", web.submit, methods=["POST"]),
+            Route(f"{DONE}/{{done}}", web.done),
+            Route("/-/npm/v1/user", profile.get),
+            Route("/-/npm/v1/user", profile.set, methods=["POST"]),
+            Route("/-/npm/v1/tokens", tokens.list),
+            Route("/-/npm/v1/tokens", tokens.create, methods=["POST"]),
+            Route("/-/npm/v1/tokens/token/{key}", tokens.revoke, methods=["DELETE"]),
             Route("/-/_view/starredByUser", stars.starred_by),
             Route("/-/user/v1/star", stars.own),
             Route("/-/user/v1/star", stars.own_star, methods=["PUT", "DELETE"]),
+            Route("/-/package/{package:path}/visibility", access.visibility),
+            Route("/-/package/{package:path}/collaborators", access.collaborators),
+            Route("/-/package/{package:path}/access", access.set, methods=["POST"]),
             Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
             Route("/-/package/{package:path}/dist-tags/{tag}", writing.tag, methods=["PUT"]),
             Route("/-/package/{package:path}/dist-tags/{tag}", writing.untag, methods=["DELETE"]),
@@ -90,7 +124,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route(f"/{BULK}", advisories.bulk, methods=["POST"]),
             Route(f"/{AUDITS}", advisories.audit, methods=["POST"]),
             Route(f"/{QUICK}", advisories.audit, methods=["POST"]),
-            Route("/-/v1/search", SearchEndpoint(services.search, accounts).search),
+            Route("/-/v1/search", SearchEndpoint(services.search, permissions).search),
             Route(f"/{KEYS}", provenance.keys),
             Route(f"/{ATTESTATIONS}{{spec:path}}", provenance.attestations),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
@@ -108,7 +142,8 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
 class _Registry:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.accounts = AccountEndpoints(services.accounts)
+        self.identity = Identity(services.tokens, services.factors)
+        self.permissions = Permissions(services.access, self.identity, services.factors)
         self._packuments = PackumentEndpoints(
             services.packuments, services.prepared, services.signatures, services.counter
         )
@@ -125,6 +160,13 @@ class _Registry:
 
     async def read(self, request: Request) -> Response:
         path = read_package_path(raw_path(request))
+        self.permissions.check_reading(request, path.name)
+        answer = await self._read(request, path)
+        if not self._services.access.is_public(path.name):
+            answer.headers["Cache-Control"] = "private, no-cache"  # a cache in front of us hands it to nobody else
+        return answer
+
+    async def _read(self, request: Request, path: PackagePath) -> Response:
         match path.rest:
             case ():
                 return await self._packuments.packument(request, path.name)
@@ -139,4 +181,6 @@ class _Registry:
 
     async def dist_tags(self, request: Request) -> Response:
         raw = raw_path(request).removeprefix("/-/package/").removesuffix("/dist-tags")
-        return await self._packuments.dist_tags(read_package_path(raw).name)
+        name = read_package_path(raw).name
+        self.permissions.check_reading(request, name)
+        return await self._packuments.dist_tags(name)

@@ -21,13 +21,15 @@ async def read_json(request: Request, limit: int) -> Any:
 
     Raises InvalidInputError: not JSON; TooLargeError; and what `read_body` raises.
     """
-    body = bytearray()
-    async for piece in read_body(request, limit):
-        body += piece
     try:
-        return orjson.loads(body)
+        return orjson.loads(await read_bytes(request, limit))
     except orjson.JSONDecodeError as error:
         raise InvalidInputError("The request's body is not JSON.") from error
+
+
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """Return the whole body. Raises what `read_body` raises."""
+    return b"".join([piece async for piece in read_body(request, limit)])
 
 
 async def read_body(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ from libreseed.delivery.info import PackageInfo
 from libreseed.errors import NotFoundError
 from libreseed.registry.answers import json_answer
 from libreseed.registry.paths import raw_path, read_package_path
+from libreseed.registry.permissions import Permissions
 
 INFO = "/-/libreseed/info/"
 
@@ -14,8 +15,9 @@ INFO = "/-/libreseed/info/"
 class InfoEndpoint:
     """What this node knows of a version."""
 
-    def __init__(self, info: PackageInfo) -> None:
+    def __init__(self, info: PackageInfo, permissions: Permissions) -> None:
         self._info = info
+        self._permissions = permissions
 
     async def info(self, request: Request) -> Response:
         """Of `latest`, or of a version, dist-tag or range."""
@@ -27,5 +29,6 @@ class InfoEndpoint:
                 pass
             case _:
                 raise NotFoundError(f"This registry has no {request.url.path}.")
+        self._permissions.check_reading(request, path.name)
         described, found = await self._info.describe(path.name, wanted)
         return json_answer(described, source=found.source)

@@ -8,13 +8,15 @@ from starlette.responses import Response
 from libreseed.delivery.provenance import Document, Provenance
 from libreseed.packages.names import ATTESTATIONS
 from libreseed.registry.answers import SOURCE_HEADER
+from libreseed.registry.permissions import Permissions
 
 
 class ProvenanceEndpoints:
     """What proves where a version comes from."""
 
-    def __init__(self, provenance: Provenance) -> None:
+    def __init__(self, provenance: Provenance, permissions: Permissions) -> None:
         self._provenance = provenance
+        self._permissions = permissions
 
     async def keys(self, _: Request) -> Response:
         """GET /-/npm/v1/keys."""
@@ -23,7 +25,9 @@ class ProvenanceEndpoints:
     async def attestations(self, request: Request) -> Response:
         """GET /-/npm/v1/attestations/NAME@VERSION; a scoped name may be spelt with %2f."""
         raw = request.scope["raw_path"].decode("latin-1")
-        return _answer(await self._provenance.attestations(unquote(raw.partition(ATTESTATIONS)[2])))
+        spec = unquote(raw.partition(ATTESTATIONS)[2])
+        self._permissions.check_reading(request, spec.rpartition("@")[0])
+        return _answer(await self._provenance.attestations(spec))
 
 
 def _answer(document: Document) -> Response:

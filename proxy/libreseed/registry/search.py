@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.delivery.search import Search
-from libreseed.errors import InvalidInputError, UnauthorizedError
-from libreseed.registry.accounts import AccountEndpoints
+from libreseed.errors import InvalidInputError
 from libreseed.registry.answers import json_answer
+from libreseed.registry.permissions import Permissions
 
 _TEXT = 1000
 _SIZE = 250
@@ -19,9 +19,9 @@ _FROM = 10_000
 class SearchEndpoint:
     """`npm search`. Anybody may ask; who is logged in also finds what is restricted."""
 
-    def __init__(self, search: Search, accounts: AccountEndpoints) -> None:
+    def __init__(self, search: Search, permissions: Permissions) -> None:
         self._search = search
-        self._accounts = accounts
+        self._permissions = permissions
 
     async def search(self, request: Request) -> Response:
         """`text`: words, 1000 characters at most; `size`: 20, at most 250; `from`: 0, at most 10,000."""
@@ -29,16 +29,10 @@ class SearchEndpoint:
         if len(text) > _TEXT:
             raise InvalidInputError(f"A search text has at most {_TEXT} characters.")
         size, start = _number(request, "size", 20, _SIZE), _number(request, "from", 0, _FROM)
-        page = await self._search.find(text, size, start, member=self._is_member(request))
+        member = self._permissions.known(request) is not None
+        page = await self._search.find(text, size, start, member=member, may_read=self._permissions.reader(request))
         time = format_datetime(datetime.now(UTC), usegmt=True)
         return json_answer({"objects": page.objects, "total": page.total, "time": time}, source=page.source)
-
-    def _is_member(self, request: Request) -> bool:
-        try:
-            self._accounts.require(request)
-        except UnauthorizedError:
-            return False
-        return True
 
 
 def _number(request: Request, name: str, default: int, limit: int) -> int:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
+from libreseed.packages.access import Action
 from libreseed.packages.changes import (
     with_deprecations,
     with_maintainer,
@@ -21,11 +22,13 @@ from libreseed.packages.changes import (
 )
 from libreseed.publishing.releases import Edit, Releases
 from libreseed.publishing.spool import DOCUMENT_LIMIT, PublishSpool
-from libreseed.registry.accounts import AccountEndpoints
 from libreseed.registry.answers import json_answer
 from libreseed.registry.bodies import read_body, read_json
+from libreseed.registry.identity import Identity
 from libreseed.registry.paths import raw_path, read_package_path
+from libreseed.registry.permissions import Permissions
 from libreseed.registry.stars import StarEndpoints
+from libreseed.store.accounts import AccountStore
 from libreseed.store.blobs import BlobStore
 
 PUBLISH_LIMIT = 512 << 20
@@ -37,15 +40,25 @@ _WORD_LIMIT = 1 << 10
 class WritingEndpoints:
     """All that changes a package. Every one needs a token, and answers 401 without."""
 
-    def __init__(self, releases: Releases, blobs: BlobStore, stars: StarEndpoints, accounts: AccountEndpoints) -> None:
+    def __init__(
+        self,
+        releases: Releases,
+        blobs: BlobStore,
+        accounts: AccountStore,
+        stars: StarEndpoints,
+        identity: Identity,
+        permissions: Permissions,
+    ) -> None:
         self._releases = releases
         self._blobs = blobs
-        self._stars = stars
         self._accounts = accounts
+        self._stars = stars
+        self._identity = identity
+        self._permissions = permissions
 
     async def put(self, request: Request) -> Response:
         """PUT /PACKAGE: publish a version, or deprecate some when there is no tarball, or star it."""
-        user = self._accounts.require(request)
+        self._identity.require(request)
         path = read_package_path(raw_path(request))
         if path.rest:
             raise NotFoundError(f"This registry has no PUT {request.url.path}.")
@@ -55,36 +68,37 @@ class WritingEndpoints:
             match await spool.read():
                 case {"versions": dict(manifests), **others} if not others.get("_attachments"):
                     edit = partial(with_deprecations, manifests=manifests)
-                    return await self._change(path.name, user, edit, str(others.get("_rev")))
+                    return await self._change(request, path.name, edit, str(others.get("_rev")))
                 case {"users": dict(users), **others} if "versions" not in others:
-                    return await self._stars.star(path.name, user, starred=bool(users.get(user)))
+                    return await self._stars.star(request, path.name, users)
                 case body:
+                    user = await self._permissions.require(request, "publish", path.name)
+                    self._permissions.check_wanted(path.name, body.get("access") if isinstance(body, dict) else None)
                     return await self._publish(path.name, user, body, spool)
 
     async def edit(self, request: Request) -> Response:
         """PUT /PACKAGE/-rev/REV: unpublish the versions that the packument lacks, or replace the maintainers."""
-        user = self._accounts.require(request)
+        self._identity.require(request)
         name, rev = _name_and_rev(request)
         match await read_json(request, DOCUMENT_LIMIT):
             case {"versions": dict(versions)}:
-                return await self._change(name, user, partial(with_versions, kept=versions.keys()), rev)
+                return await self._change(request, name, partial(with_versions, kept=versions.keys()), rev, "unpublish")
             case {"maintainers": list(people)}:
-                return await self._change(name, user, partial(with_maintainers, maintainers=people), rev)
+                return await self._change(request, name, partial(with_maintainers, maintainers=people), rev)
             case _:
                 raise InvalidInputError("What is sent there has the versions to keep, or the maintainers.")
 
     async def unpublish(self, request: Request) -> Response:
         """DELETE /PACKAGE/-rev/REV: unpublish all versions."""
-        user = self._accounts.require(request)
         name, rev = _name_and_rev(request)
-        return await self._change(name, user, partial(with_versions, kept=()), rev)
+        return await self._change(request, name, partial(with_versions, kept=()), rev, "unpublish")
 
     async def remove_tarball(self, request: Request) -> Response:
         """DELETE /PACKAGE/-/FILE/-rev/REV: the last step of `npm unpublish`, after the packument was changed."""
-        user = self._accounts.require(request)
         path = read_package_path(raw_path(request))
         match path.rest:
             case ("-", file, "-rev", _):
+                user = await self._permissions.require(request, "unpublish", path.name)
                 await self._releases.remove_tarball(path.name, user, file)
                 return json_answer({"ok": True})
             case _:
@@ -92,33 +106,31 @@ class WritingEndpoints:
 
     async def tag(self, request: Request) -> Response:
         """PUT /-/package/PACKAGE/dist-tags/TAG with a version as a JSON string."""
-        user = self._accounts.require(request)
+        self._identity.require(request)
         name, tag = _name_and_member(request, "dist-tags")
         version = await read_json(request, _WORD_LIMIT)
-        return await self._change(name, user, partial(with_tag, tag=tag, version=version))
+        return await self._change(request, name, partial(with_tag, tag=tag, version=version))
 
     async def untag(self, request: Request) -> Response:
         """DELETE /-/package/PACKAGE/dist-tags/TAG."""
-        user = self._accounts.require(request)
         name, tag = _name_and_member(request, "dist-tags")
-        return await self._change(name, user, partial(without_tag, tag=tag))
+        return await self._change(request, name, partial(without_tag, tag=tag))
 
     async def add_owner(self, request: Request) -> Response:
         """PUT /-/package/PACKAGE/owners with `{"user": ACCOUNT}`."""
-        user = self._accounts.require(request)
+        self._identity.require(request)
         path = read_package_path(raw_path(request).removeprefix("/-/package/"))
         match await read_json(request, _WORD_LIMIT):
             case {"user": str(owner)}:
-                await self._accounts.check_exists(owner)
+                await self._accounts.find(owner)
             case _:
                 raise InvalidInputError("An owner is added by the name of an account.")
-        return await self._change(path.name, user, partial(with_maintainer, owner=owner))
+        return await self._change(request, path.name, partial(with_maintainer, owner=owner))
 
     async def remove_owner(self, request: Request) -> Response:
         """DELETE /-/package/PACKAGE/owners/ACCOUNT."""
-        user = self._accounts.require(request)
         name, owner = _name_and_member(request, "owners")
-        return await self._change(name, user, partial(without_maintainer, owner=owner))
+        return await self._change(request, name, partial(without_maintainer, owner=owner))
 
     async def _publish(self, name: str, user: str, body: object, spool: PublishSpool) -> Response:
         try:
@@ -127,8 +139,11 @@ class WritingEndpoints:
             raise InvalidInputError(error.message, hint=error.hint) from error
         return json_answer({"ok": True, "success": True}, 201)
 
-    async def _change(self, name: str, user: str, edit: Edit, rev: str | None = None) -> Response:
-        rev = await self._releases.change(name, user, edit, rev)
+    async def _change(
+        self, request: Request, name: str, edit: Edit, rev: str | None = None, action: Action = "publish"
+    ) -> Response:
+        user = await self._permissions.require(request, action, name)
+        rev = await self._releases.change(name, user, edit, rev, action)
         return json_answer({"ok": True, "id": name, "rev": rev}, 201)
 
 

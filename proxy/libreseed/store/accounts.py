@@ -1,46 +1,59 @@
-"""Accounts and tokens. Passwords are kept as argon2id hashes, tokens as SHA-256: a token is random, so a quick
-hash protects it, and checking one costs no time."""
+"""Accounts: names, passwords as argon2id hashes, and what npm calls a profile."""
 
 import asyncio
-import hashlib
-import secrets
 import sqlite3
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import nacl.exceptions
 import nacl.pwhash
+import orjson
 
-from libreseed.errors import ConflictError, UnauthorizedError
+from libreseed.errors import ConflictError, NotFoundError, UnauthorizedError
 from libreseed.store.database import Database
 
-_TOKEN_BYTES = 32
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`created`: seconds since the epoch; `profile`: email, full name and the like."""
+
+    name: str
+    created: float
+    profile: dict[str, Any]
 
 
 class AccountStore:
-    """The tables `accounts` and `tokens`; live tokens are in memory. Methods may raise StoreError."""
+    """The table `accounts`. Methods may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tokens: dict[bytes, str] = {}
-
-    async def open(self) -> None:
-        """Read the tokens' hashes."""
-        self._tokens = dict(await self._database.rows("SELECT hash, account FROM tokens"))
 
     async def create(self, name: str, password: str) -> None:
         """Make an account. Raises ConflictError when the name is taken."""
-        hashed = await asyncio.to_thread(nacl.pwhash.argon2id.str, password.encode())
+        hashed = await _hash(password)
 
         def write(connection: sqlite3.Connection) -> bool:
-            statement = "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?)"
+            statement = "INSERT OR IGNORE INTO accounts (name, password, created) VALUES (?, ?, ?)"
             return connection.execute(statement, (name, hashed, time.time())).rowcount == 1
 
         if not await self._database.run(write):
             raise ConflictError(f"The account {name!r} exists.", hint="Log in with its password.")
 
+    async def find(self, name: str) -> Account:
+        """Return an account. Raises NotFoundError."""
+        row = await self._database.row("SELECT name, created, profile FROM accounts WHERE name = ?", name)
+        if row is None:
+            raise NotFoundError(f"There is no account {name[:64]!r} here.")
+        return Account(row[0], row[1], orjson.loads(row[2]))
+
     async def exists(self, name: str) -> bool:
         """Tell whether there is an account of that name."""
         return await self._database.row("SELECT 1 FROM accounts WHERE name = ?", name) is not None
+
+    async def is_empty(self) -> bool:
+        """Tell whether there is no account yet."""
+        return await self._database.row("SELECT 1 FROM accounts") is None
 
     async def check_password(self, name: str, password: str) -> None:
         """Raise UnauthorizedError unless the account exists and this is its password."""
@@ -50,26 +63,17 @@ class AccountStore:
                 return
         except nacl.exceptions.InvalidkeyError:
             pass
-        raise UnauthorizedError(f"Wrong name or password for {name!r}.")
+        raise UnauthorizedError(f"Wrong name or password for {name[:64]!r}.")
 
-    async def issue_token(self, name: str) -> str:
-        """Make a token for an account and return it; only its hash is kept."""
-        token = "ls_" + secrets.token_urlsafe(_TOKEN_BYTES)
-        hashed = _hash(token)
-        await self._database.execute("INSERT INTO tokens VALUES (?, ?, ?)", hashed, name, time.time())
-        self._tokens[hashed] = name
-        return token
+    async def set_password(self, name: str, password: str) -> None:
+        """Replace the password."""
+        await self._database.execute("UPDATE accounts SET password = ? WHERE name = ?", await _hash(password), name)
 
-    async def revoke_token(self, token: str) -> None:
-        """Make a token worthless."""
-        hashed = _hash(token)
-        await self._database.execute("DELETE FROM tokens WHERE hash = ?", hashed)
-        self._tokens.pop(hashed, None)
-
-    def account_of(self, token: str) -> str | None:
-        """Return whose token it is, from memory."""
-        return self._tokens.get(_hash(token))
+    async def set_profile(self, name: str, profile: dict[str, Any]) -> None:
+        """Replace the profile."""
+        await self._database.execute("UPDATE accounts SET profile = ? WHERE name = ?", orjson.dumps(profile), name)
 
 
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+async def _hash(password: str) -> bytes:
+    hashed: bytes = await asyncio.to_thread(nacl.pwhash.argon2id.str, password.encode())
+    return hashed

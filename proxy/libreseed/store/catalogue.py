@@ -1,6 +1,7 @@
 """What the store knows of its blobs: their torrents, and which tarball of which package each is."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from libreseed.store.database import Database
@@ -68,6 +69,14 @@ class Catalogue:
     def tarball(self, name: str, file: str) -> bytes | None:
         """Return the SHA-512 of a package's tarball file, from memory."""
         return self._tarballs.get((name, file))
+
+    def only_of(self, belongs: Callable[[str], bool]) -> set[bytes]:
+        """Return the SHA-512 of the blobs that are tarballs of such packages, by name, and of no others."""
+        theirs: set[bytes] = set()
+        others: set[bytes] = set()
+        for (name, _), digest in self._tarballs.items():
+            (theirs if belongs(name) else others).add(digest)
+        return theirs - others
 
     @property
     def tarballs(self) -> int:

@@ -94,6 +94,22 @@ _STEPS = (
         etag TEXT NOT NULL, modified TEXT NOT NULL, zstd BLOB NOT NULL, gzip BLOB, PRIMARY KEY (name, short)
     );
     """,
+    """
+    -- `shown` is how a token begins, for its owner to know it by; `limits` and `profile` are JSON.
+    ALTER TABLE tokens ADD COLUMN shown TEXT NOT NULL DEFAULT '';
+    ALTER TABLE tokens ADD COLUMN label TEXT NOT NULL DEFAULT '';
+    ALTER TABLE tokens ADD COLUMN limits BLOB NOT NULL DEFAULT '{}';
+    ALTER TABLE accounts ADD COLUMN profile BLOB NOT NULL DEFAULT '{}';
+
+    -- One-time passwords: `mode` is npm's, `pending` until a first code was right.
+    CREATE TABLE second_factors (
+        account TEXT PRIMARY KEY REFERENCES accounts (name), secret BLOB NOT NULL, mode TEXT NOT NULL,
+        pending INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE recovery_codes (
+        account TEXT NOT NULL REFERENCES accounts (name), hash BLOB NOT NULL, PRIMARY KEY (account, hash)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from libreseed.packages.packument import maintainers_of
 from libreseed.store.database import Database
 from libreseed.trust.history import Event
 from libreseed.trust.snapshot import Snapshot, TorrentRef
@@ -50,6 +51,13 @@ class PublicationStore:
             },
             tuple(Event.from_json(orjson.loads(event)) for event in events),
         )
+
+    async def list_maintainers(self) -> list[tuple[str, list[str]]]:
+        """Return the names published here, sorted, each with its maintainers."""
+        rows = await self._database.rows(
+            "SELECT name, CAST(packument AS TEXT) -> '$.maintainers' FROM publications ORDER BY name"
+        )
+        return [(name, maintainers_of({"maintainers": orjson.loads(people or "[]")})) for name, people in rows]
 
     async def save(self, snapshot: Snapshot, known_events: int) -> None:
         """Keep a package; its events after the first `known_events` are appended to the history."""

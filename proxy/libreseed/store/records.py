@@ -49,6 +49,11 @@ class RecordStore:
         )
         return SignedItem.decode(row[0]) if row else None
 
+    async def list_seen(self) -> list[tuple[str, SignedItem]]:
+        """Return the newest items seen of others, with their names."""
+        rows = await self._database.rows("SELECT name, item FROM seen_records")
+        return [(name, SignedItem.decode(item)) for name, item in rows]
+
     async def save_seen(self, name: str, item: SignedItem) -> None:
         """Keep the newest item seen of `name` by its publisher."""
         await self._database.execute(

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from libreseed.errors import StoreError
@@ -30,8 +31,11 @@ class Seeding:
         self._session = session
         self._held: dict[bytes, tuple[BlobRef, bool]] = {}
 
-    async def open(self) -> None:
-        """Seed again what was held before; forget what has gone from the disk. Raises StoreError."""
+    async def open(self, withheld: Collection[bytes] = frozenset()) -> None:
+        """Seed again what was held before, but for `withheld`, by SHA-512; forget what has gone from the disk.
+
+        Raises StoreError.
+        """
         entries = await self._catalogue.entries()
         missing = await asyncio.to_thread(lambda: [entry for entry in entries if not self._blobs.has(entry.ref.sha512)])
         for entry in missing:
@@ -40,7 +44,7 @@ class Seeding:
         gone = {entry.ref.sha512 for entry in missing}
         for number, entry in enumerate(entries):
             if entry.ref.sha512 not in gone:
-                self._hold(entry)
+                self._hold(replace(entry, shared=entry.shared and entry.ref.sha512 not in withheld))
             if number % 100 == 99:
                 await asyncio.sleep(0)
         self.on_shared([ref for ref, shared in self._held.values() if shared])
@@ -86,6 +90,11 @@ class Seeding:
         if digest not in self._held:
             await self._blobs.adopt(file, digest)
         return await self._add(digest, shared, tarball)
+
+    async def share(self, digest: bytes) -> None:
+        """Seed a held blob from now on. Raises StoreError, SwarmError."""
+        if digest in self._held:
+            await self._add(digest, True, None)
 
     async def drop(self, digest: bytes) -> None:
         """Forget and delete a blob, such as one found damaged."""

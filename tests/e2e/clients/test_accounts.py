@@ -10,7 +10,8 @@ from support.clients import write_project
 from support.compatibility import covers
 from support.nodes import NodeProcess, request
 from support.registry_clients import PASSWORD, Client, log_in, project
-from support.terminal import converse
+from support.terminal import Terminal
+from support.weblogin import URL, fill_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("clients-accounts")]
 
@@ -43,11 +44,19 @@ def log_in_at_terminal(client: Client, app: Path, user: str, password: str) -> t
         questions.insert(1, ("email", "new@example.test"))
         words = [*client.words("publish"), "--new-version", "1.0.0"]
         words.remove("--non-interactive")
-        return converse(words, app, client.environment, questions)
-    project(app, client)
-    if client.name != "yarn-4":
-        questions.append(("email", "new@example.test"))
-    return converse(client.words("login"), app, client.environment, questions)
+    else:
+        project(app, client)
+        words = client.words("login")
+        if client.name.startswith("npm"):
+            questions.append(("email", "new@example.test"))
+    with Terminal(words, app, client.environment) as terminal:
+        if client.name.startswith("pnpm"):
+            page = fill_in(terminal.wait_for(URL)[1], name=user, password=password, again=password)
+            return (terminal.finish(), terminal.text) if "You are logged in" in page else (1, page)
+        for question, answer in questions:
+            if terminal.find(f"(?i){question}"):
+                terminal.type(answer)
+        return terminal.finish(), terminal.text
 
 
 @covers("whoami", "`GET /-/whoami`")

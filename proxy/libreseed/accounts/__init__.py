@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, one-time passwords, web logins, and limits on guessing."""

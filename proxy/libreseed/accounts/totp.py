@@ -1,0 +1,48 @@
+"""Time-based one-time passwords (RFC 6238, over RFC 4226): SHA-1, six digits, steps of 30 seconds."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from urllib.parse import quote
+
+STEP = 30
+_DIGITS = 6
+_SECRET_BYTES = 20
+_DRIFT = 1
+"""Steps that the clocks may be apart, either way."""
+_ISSUER = "LibreSeed"
+_RECOVERY_CODES = 5
+
+
+def new_secret() -> bytes:
+    """Return a new shared secret of 160 bits, as RFC 4226 asks."""
+    return secrets.token_bytes(_SECRET_BYTES)
+
+
+def code_at(secret: bytes, step: int, digits: int = _DIGITS) -> str:
+    """Return the code of a step: the Unix time divided by 30."""
+    digest = hmac.digest(secret, step.to_bytes(8, "big"), hashlib.sha1)
+    offset = digest[-1] & 0xF
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFF_FFFF
+    return str(number % 10**digits).zfill(digits)
+
+
+def matching_step(secret: bytes, code: str, now: float) -> int | None:
+    """Return the step around `now`, seconds since the epoch, whose code this is."""
+    current = int(now) // STEP
+    for step in range(current - _DRIFT, current + _DRIFT + 1):
+        if hmac.compare_digest(code_at(secret, step).encode(), code.encode()):
+            return step
+    return None
+
+
+def otpauth_url(secret: bytes, account: str) -> str:
+    """Return the URL that authenticator apps read, as a QR code or text."""
+    text = base64.b32encode(secret).decode()
+    return f"otpauth://totp/{quote(f'{_ISSUER}:{account}')}?secret={text}&issuer={_ISSUER}"
+
+
+def new_recovery_codes() -> list[str]:
+    """Return codes for who has lost the authenticator: 64 hex digits each, the only form that npm's prompt takes."""
+    return [secrets.token_hex(32) for _ in range(_RECOVERY_CODES)]

@@ -1,0 +1,74 @@
+"""The second factor of accounts that have switched it on: the secret of its one-time passwords, and recovery codes."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from libreseed.store.database import Database
+
+Mode = Literal["auth-only", "auth-and-writes"]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """`mode` says what needs a code: logging in and changing the account, or writes too. Nothing does while
+    `pending`: then no code has been right yet."""
+
+    secret: bytes
+    mode: Mode
+    pending: bool
+
+
+class SecondFactorStore:
+    """The tables `second_factors` and `recovery_codes`, of which only hashes are kept. Methods may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, account: str) -> SecondFactor | None:
+        """Return the second factor of an account."""
+        row = await self._database.row("SELECT secret, mode, pending FROM second_factors WHERE account = ?", account)
+        return SecondFactor(row[0], row[1], bool(row[2])) if row else None
+
+    async def save(self, account: str, factor: SecondFactor) -> None:
+        """Keep the second factor of an account."""
+        await self._database.execute(
+            "INSERT OR REPLACE INTO second_factors VALUES (?, ?, ?, ?)",
+            account,
+            factor.secret,
+            factor.mode,
+            factor.pending,
+        )
+
+    async def confirm(self, account: str, codes: Iterable[str]) -> None:
+        """The second factor is in force from now on, with these recovery codes."""
+        rows = [(account, _hash(code)) for code in codes]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE second_factors SET pending = 0 WHERE account = ?", (account,))
+            connection.execute("DELETE FROM recovery_codes WHERE account = ?", (account,))
+            connection.executemany("INSERT INTO recovery_codes VALUES (?, ?)", rows)
+
+        await self._database.run(write)
+
+    async def use_recovery_code(self, account: str, code: str) -> bool:
+        """Tell whether it is a recovery code that has not been used; now it has."""
+        statement = "DELETE FROM recovery_codes WHERE account = ? AND hash = ?"
+        return await self._database.run(
+            lambda connection: connection.execute(statement, (account, _hash(code))).rowcount == 1
+        )
+
+    async def remove(self, account: str) -> None:
+        """Switch it off."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM second_factors WHERE account = ?", (account,))
+            connection.execute("DELETE FROM recovery_codes WHERE account = ?", (account,))
+
+        await self._database.run(write)
+
+
+def _hash(code: str) -> bytes:
+    return hashlib.sha256(code.lower().encode()).digest()

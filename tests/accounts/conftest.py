@@ -1,0 +1,3 @@
+from store.conftest import database
+
+__all__ = ["database"]
