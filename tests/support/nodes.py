@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+STATUS = "/-/libreseed/status"
 READY_SECONDS = 30
 WAIT_SECONDS = 60
 
@@ -61,7 +62,7 @@ class NodeProcess:
         return request("GET", self.url + path, headers=headers)
 
     def status(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.get("/-/libreseed/status").json()
+        answer: dict[str, Any] = self.get(STATUS).json()
         return answer
 
     def overlay(self) -> str:
@@ -98,9 +99,12 @@ class NodeProcess:
         return self.log.read_text()
 
     def accesses(self) -> list["Access"]:
-        """Each request answered so far, from the access log."""
+        """Each request answered so far, from the access log, without those for the status."""
+        if self.process.poll() is None:
+            self.status()  # a request may be logged after its answer, but not after the next one's
         lines = [line.split() for line in self.text().splitlines() if " libreseed.access: " in line]
-        return [Access(words[-6], words[-5], int(words[-4]), words[-3]) for words in lines]
+        found = [Access(words[-6], words[-5], int(words[-4]), words[-3]) for words in lines]
+        return [access for access in found if access.path != STATUS]
 
     def tarballs(self) -> list[tuple[str, str]]:
         """The path and source of each tarball answered so far."""
