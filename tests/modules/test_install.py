@@ -5,14 +5,15 @@ import fcntl
 import os
 import shutil
 import subprocess
+from contextlib import asynccontextmanager
 
 import orjson
 import pytest
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
-from libreseed.modules import install as install_module
 from libreseed.modules.install import install
 from libreseed.modules.project import Project
+from libreseed.modules.resolver import Change
 
 SHIMS = {"package.json": b'{"name": "libreseed"}', "register.cjs": b""}
 
@@ -21,8 +22,18 @@ class Quiet:
     def stage(self, text, total=0):
         pass
 
-    def advance(self):
+    def advance(self, source, size):
         pass
+
+
+def at(url):
+    """The registry at a URL, for as long as it is needed."""
+
+    @asynccontextmanager
+    async def opened():
+        yield url
+
+    return opened
 
 
 @pytest.fixture
@@ -33,8 +44,9 @@ def project(tmp_path):
 
 @pytest.fixture
 def run_install(project, registry):
-    async def run(*specs):
-        return await install(project, registry.url, specs, shims=SHIMS, progress=Quiet())
+    async def run(*specs, command="install", **options):
+        change = Change(command, specs)
+        return await install(project, at(registry.url), change, shims=SHIMS, progress=Quiet(), **options)
 
     return run
 
@@ -164,8 +176,7 @@ async def test_optional_packages_for_other_systems_are_left_out(run_install, reg
     assert not (project.tree / "other-system").exists()
 
 
-async def test_many_packages_are_unpacked_by_processes(run_install, registry, project, monkeypatch):
-    monkeypatch.setattr(install_module, "MANY", 2)
+async def test_packages_are_unpacked_side_by_side(run_install, registry, project):
     registry.add("a")
     registry.add("b")
     assert (await run_install("a", "b")).fetched == 2
@@ -210,7 +221,6 @@ async def test_a_cancelled_install_leaves_the_tree_before(run_install, registry,
         await task
     assert version(project, "a") == "1.0.0"
     assert not (project.tree / "b").exists()
-    assert not (project.folder / ".staging").exists()
     assert "b" not in orjson.loads(project.manifest.read_bytes())["dependencies"]
     done.set()
     registry.respond = registry.answer
@@ -255,14 +265,14 @@ async def test_clear_errors(run_install, registry, project):
         await run_install()
     with pytest.raises(NotFoundError, match="could not resolve"):
         await run_install("missing")
-    with pytest.raises(InvalidInputError, match="not an npm package name"):
-        await run_install("../folder")
+    with pytest.raises(InvalidInputError, match="does not ask for a package"):
+        await run_install("--global")
     registry.add("lost")
     del registry.tarballs["/lost/-/lost-1.0.0.tgz"]
     with pytest.raises(NotFoundError, match=r"lost@1\.0\.0 is not to be had"):
         await run_install("lost")
-    with pytest.raises(UnavailableError, match="No LibreSeed registry answers"):
-        await install(project, "http://127.0.0.1:1", ["a"], shims=SHIMS, progress=Quiet())
+    with pytest.raises(UnavailableError, match="could not resolve"):
+        await install(project, at("http://127.0.0.1:1"), Change("install", ["a"]), shims=SHIMS, progress=Quiet())
 
 
 async def test_npm_takes_the_project_back(run_install, registry, project):
