@@ -5,54 +5,14 @@ import fcntl
 import os
 import shutil
 import subprocess
-from contextlib import asynccontextmanager
 
 import orjson
 import pytest
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.install import install
-from libreseed.modules.project import Project
 from libreseed.modules.resolver import Change
-
-SHIMS = {"package.json": b'{"name": "libreseed"}', "register.cjs": b""}
-
-
-class Quiet:
-    def stage(self, text, total=0):
-        pass
-
-    def advance(self, source, size):
-        pass
-
-
-def at(url):
-    """The registry at a URL, for as long as it is needed."""
-
-    @asynccontextmanager
-    async def opened():
-        yield url
-
-    return opened
-
-
-@pytest.fixture
-def project(tmp_path):
-    (tmp_path / "app").mkdir()
-    return Project(tmp_path / "app")
-
-
-@pytest.fixture
-def run_install(project, registry):
-    async def run(*specs, command="install", **options):
-        change = Change(command, specs)
-        return await install(project, at(registry.url), change, shims=SHIMS, progress=Quiet(), **options)
-
-    return run
-
-
-def version(project, location):
-    return orjson.loads((project.folder / location / "package.json").read_bytes())["version"]
+from support.installs import SHIMS, Quiet, at, version
 
 
 async def test_conflicts_scopes_and_bins(run_install, registry, project):

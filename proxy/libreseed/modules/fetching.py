@@ -86,7 +86,9 @@ class _Fetching:
                         elif arrival.file is None:
                             continue  # it is there, but not to be read here
                         else:
-                            tasks.create_task(self._take(arrival.package, arrival.file, arrival.source))
+                            tasks.create_task(
+                                self._take(arrival.package, arrival.file, arrival.source, arrival.package.digest)
+                            )
                         del waiting[arrival.package.location]
             if waiting:
                 from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
@@ -103,21 +105,23 @@ class _Fetching:
         except LibreseedError as error:
             self._do_without(package, error)
             return
-        await self._take(package, tarball, source)
+        await self._take(package, tarball, source, package.digest)
         await asyncio.to_thread(tarball.unlink)
 
     async def _pack(self, package: LockedPackage) -> None:
         try:
             async with self._packing:
-                tarball = await pack(package, self._root, self._staging.part(package).with_suffix(".packed"))
+                folder = self._staging.part(package).with_suffix(".packed")
+                tarball = await pack(package, self._root, folder)
         except LibreseedError as error:
             self._do_without(package, error)
             return
         # What npm packs from git or a folder need not have the bytes of another day; the commit is its proof.
-        await self._take(package, tarball, package.origin.partition(":")[0].partition("+")[0], repacked=True)
+        repacked = tarball.is_relative_to(folder) and not package.origin.startswith("http")
+        source = package.origin.partition(":")[0].partition("+")[0]
+        await self._take(package, tarball, source, None if repacked else package.digest)
 
-    async def _take(self, package: LockedPackage, tarball: Path, source: str, *, repacked: bool = False) -> None:
-        digest = None if repacked and not package.origin.startswith("http") else package.digest
+    async def _take(self, package: LockedPackage, tarball: Path, source: str, digest: bytes | None) -> None:
         try:
             size = await self._workers.unpack(tarball, digest, self._staging.part(package))
         except IntegrityError as error:

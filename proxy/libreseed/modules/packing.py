@@ -12,11 +12,15 @@ TIMEOUT = 600.0
 
 
 async def pack(package: LockedPackage, root: Path, folder: Path, *, timeout: float = TIMEOUT) -> Path:
-    """Pack what the package's `origin` names into a new `folder` and return the tarball, unchecked.
+    """Pack what the package's `origin` names into a new `folder` and return the tarball, unchecked; a tarball in the
+    project is returned as it is.
 
     `root` is the project's folder, which paths start from. Raises UnavailableError.
     """
     command = ["pack", "--json", "--ignore-scripts", "--loglevel=error", f"--pack-destination={folder}"]
+    own = root / package.origin.removeprefix("file:")
+    if package.origin.startswith("file:") and await asyncio.to_thread(own.is_file):
+        return own
     await asyncio.to_thread(folder.mkdir, parents=True)
     done = await run_npm([*command, "--", package.origin], root, timeout=timeout)
     if done.code:
