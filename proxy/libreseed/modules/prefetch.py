@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Arrival:
     error: LibreseedError | None = None
 
 
-async def prefetch(url: str, packages: Sequence[LockedPackage]) -> AsyncIterator[Arrival]:
+async def prefetch(url: str, packages: Sequence[LockedPackage]) -> AsyncGenerator[Arrival, None]:
     """Yield what becomes of each package's tarball; of none when the registry at `url` is no node of LibreSeed.
 
     Raises UnavailableError: no answer, or it broke off.
