@@ -84,6 +84,7 @@ async def registry() -> AsyncIterator[Registry]:
     served = Registry()
     app = web.Application()
     app.router.add_get("/{path:.*}", served.handle)
+    app.router.add_post("/{path:.*}", served.handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

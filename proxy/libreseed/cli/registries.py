@@ -1,5 +1,6 @@
 """Which registry a command talks to: the one that is named, the one that runs here, or else one of its own."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,13 +13,17 @@ from libreseed.errors import StoreError, UnavailableError
 if TYPE_CHECKING:
     from libreseed.config import Settings
 
-DEFAULT_URL = f"http://localhost:{DEFAULT_PORT}"
+
+def default_url() -> str:
+    """Return where `libreseed serve` answers when nobody says otherwise; both mind its variable for the port."""
+    return f"http://localhost:{os.environ.get('LIBRESEED_PORT', DEFAULT_PORT)}"
+
 
 maybe_registry_option = click.option(
     "--registry",
     envvar="LIBRESEED_REGISTRY",
     show_envvar=True,
-    help=f"URL of the running registry. By default {DEFAULT_URL}, or a node of its own when none runs there.",
+    help=f"URL of the running registry. By default the one on port {DEFAULT_PORT}, or a node of its own if none runs.",
 )
 
 
@@ -32,12 +37,12 @@ async def running_registry(url: str | None) -> AsyncIterator[str]:
     from libreseed.modules.probe import probe
 
     try:
-        await probe(url or DEFAULT_URL)
+        await probe(url or default_url())
     except UnavailableError:
         if url is not None:
             raise
     else:
-        yield url or DEFAULT_URL
+        yield url or default_url()
         return
     click.echo("No LibreSeed is running: this command uses a node of its own. To keep one: libreseed serve", err=True)
     from libreseed.node import Node
