@@ -13,6 +13,7 @@ from libreseed import __version__
 from libreseed.cli.display import Display
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
+from libreseed.config import shared_packages_dir
 from libreseed.modules.install import Summary, install
 from libreseed.modules.resolver import Change
 from libreseed.shims.render import render_package
@@ -40,6 +41,15 @@ def _options(*extra: Callable[[Any], Any]) -> Callable[[_F], _F]:
             ),
             click.option("--production", is_flag=True, help="The same as --omit dev."),
             click.option("--ignore-scripts", is_flag=True, help="Run no install scripts, allowed or not."),
+            click.option(
+                "--link",
+                type=click.Choice(["copy", "hard"]),
+                default="copy",
+                show_default=True,
+                envvar="LIBRESEED_LINK",
+                show_envvar=True,
+                help="hard: share unpacked files with other projects; faster, but an edit in one is an edit in all.",
+            ),
             json_option,
             maybe_registry_option,
             project_option,
@@ -119,6 +129,7 @@ def _install(
     omit: tuple[str, ...],
     production: bool,
     ignore_scripts: bool,
+    link: str,
     as_json: bool,
     registry: str | None,
     root: Path | None,
@@ -134,6 +145,7 @@ def _install(
             clean=clean,
             omit={*omit, "dev"} if production else set(omit),
             scripts=not ignore_scripts,
+            shared=shared_packages_dir() if link == "hard" else None,
         )
         summary = asyncio.run(installing)
     if as_json:

@@ -42,15 +42,22 @@ class Fetched:
 
 
 async def fetch_all(
-    packages: Sequence[LockedPackage], url: str, root: Path, staging: Staging, progress: Progress
+    packages: Sequence[LockedPackage],
+    url: str,
+    root: Path,
+    staging: Staging,
+    progress: Progress,
+    shared: Path | None = None,
 ) -> Fetched:
     """Put every package into the staging, from the registry at `url`, or packed by npm in `root`.
+
+    With `shared` those without install scripts are links to files in that folder (`modules.shared`).
 
     Raises IntegrityError, NotFoundError, UnavailableError, StoreError: the first of them ends it.
     """
     fetched = Fetched()
     async with Workers(len(packages)) as workers:
-        fetching = _Fetching(url, root, staging, progress, workers, fetched)
+        fetching = _Fetching(url, root, staging, progress, shared, workers, fetched)
         try:
             await fetching.run(packages)
         except ExceptionGroup as group:
@@ -60,12 +67,20 @@ async def fetch_all(
 
 class _Fetching:
     def __init__(
-        self, url: str, root: Path, staging: Staging, progress: Progress, workers: Workers, fetched: Fetched
+        self,
+        url: str,
+        root: Path,
+        staging: Staging,
+        progress: Progress,
+        shared: Path | None,
+        workers: Workers,
+        fetched: Fetched,
     ) -> None:
         self._url = url
         self._root = root
         self._staging = staging
         self._progress = progress
+        self._shared = shared
         self._workers = workers
         self._fetched = fetched
         self._packing = asyncio.Semaphore(PACKING_AT_ONCE)
@@ -122,8 +137,9 @@ class _Fetching:
         await self._take(package, tarball, source, None if repacked else package.digest)
 
     async def _take(self, package: LockedPackage, tarball: Path, source: str, digest: bytes | None) -> None:
+        shared = self._shared if not package.has_install_script else None
         try:
-            size = await self._workers.unpack(tarball, digest, self._staging.part(package))
+            size = await self._workers.unpack(tarball, digest, self._staging.part(package), shared)
         except IntegrityError as error:
             raise IntegrityError(f"{package.label} from {source}: {error.message}", hint=_HINT) from error
         self._staging.finish(package)

@@ -57,11 +57,13 @@ async def install(
     clean: bool = False,
     omit: Collection[str] = (),
     scripts: bool = True,
+    shared: Path | None = None,
 ) -> Summary:
     """Bring `.libreseed_modules` into line with the lock file, and that with package.json and the `change`.
 
     With `clean` the lock file stays as it is, and every package is unpacked anew; `omit` are the kinds of packages to
-    leave out; with `scripts` those that are allowed run theirs; `shims` are the files of the npm package `libreseed`.
+    leave out; with `scripts` those that are allowed run theirs; `shared` is the folder of `modules.shared`, if files
+    are to be shared with other projects; `shims` are the files of the npm package `libreseed`.
     Raises LibreseedError of many kinds; the tree that was there before stays then.
     """
     started = time.monotonic()
@@ -70,7 +72,7 @@ async def install(
         opened = _OnDemand(registry, stack)
         lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
         plan = await make_plan(project, lockfile, omit, shims)
-        done = await _bring_up_to_date(project, plan, opened, progress, clean=clean)
+        done = await _bring_up_to_date(project, plan, opened, progress, shared, clean=clean)
         await asyncio.to_thread(link_shims, project)
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
     return Summary(
@@ -141,7 +143,7 @@ class _Done:
 
 
 async def _bring_up_to_date(
-    project: Project, plan: Plan, registry: _OnDemand, progress: Progress, *, clean: bool
+    project: Project, plan: Plan, registry: _OnDemand, progress: Progress, shared: Path | None, *, clean: bool
 ) -> _Done:
     with as_store_error():
         if not clean and await asyncio.to_thread(lambda: all(tree.is_current() for tree in plan.trees)):
@@ -156,7 +158,7 @@ async def _bring_up_to_date(
         done = _Done(Counter(), (), len(wanted) - len(missing))
         if missing:
             progress.stage("Fetching", len(missing))
-            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress)
+            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress, shared)
             done = _Done(fetched.sources, fetched.absent, done.continued)
         progress.stage("Linking")
         fresh = {package.location: staging.place(package) for package in wanted if package.location not in done.absent}

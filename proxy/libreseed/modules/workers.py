@@ -44,16 +44,16 @@ class Workers:
     ) -> None:
         await self._end()
 
-    async def unpack(self, tarball: Path, digest: bytes | None, target: Path) -> int:
-        """Check a tarball, unpack it to `target` and return its size in bytes.
+    async def unpack(self, tarball: Path, digest: bytes | None, target: Path, shared: Path | None = None) -> int:
+        """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, by links to the files
+        that are there (`modules.shared`).
 
         Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
         """
         process = await self._free.get()
         try:
-            outcome = await _ask(
-                process, {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
-            )
+            job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
+            outcome = await _ask(process, {**job, "shared": str(shared or "")})
         finally:
             self._free.put_nowait(process)
         if "refused" in outcome:
