@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.clients import tool, write_project
-from support.nodes import NodeProcess, Nodes, running_nodes
 from support.manifests import LARGE
+from support.nodes import NodeProcess, Nodes, running_nodes
 from support.trees import difference
 
 ROUNDS = 3

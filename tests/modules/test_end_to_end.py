@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from support.clients import Npm, write_project
-from support.nodes import running_nodes
 from support.manifests import MEDIUM, SMALL
+from support.nodes import running_nodes
 from support.trees import difference
 
 pytestmark = pytest.mark.e2e

@@ -19,6 +19,7 @@ from libreseed.errors import (
     UnavailableError,
 )
 from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.probe import nobody_answers
 from libreseed.packages.integrity import format_integrity
 
 CONNECTIONS = 16
@@ -64,7 +65,7 @@ class RegistryClient:
                     return
         except (aiohttp.ClientError, TimeoutError):
             pass
-        raise _nobody(self.url)
+        raise nobody_answers(self.url)
 
     async def status(self) -> dict[str, Any] | None:
         """Return what the node there says of itself, or None from a registry of another kind.
@@ -80,7 +81,7 @@ class RegistryClient:
             return None
         except (aiohttp.ClientError, TimeoutError):
             pass
-        raise _nobody(self.url)
+        raise nobody_answers(self.url)
 
     async def log_in(self, name: str, password: str) -> str:
         """Log in, or make the account when there is none of that name, as npm does, and return a token.
@@ -201,10 +202,6 @@ async def _reason(response: aiohttp.ClientResponse) -> str:
     except orjson.JSONDecodeError:
         pass
     return f"it answered {response.status}, and does not say why."
-
-
-def _nobody(url: str) -> UnavailableError:
-    return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
 
 
 class _AgainError(Exception):

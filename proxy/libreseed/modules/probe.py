@@ -30,7 +30,12 @@ async def probe(url: str, *, timeout: float = TIMEOUT) -> None:
     connection = connect(url, timeout=timeout)
     status = await asyncio.to_thread(_status, connection, f"{urlsplit(url).path.rstrip('/')}/-/libreseed/status")
     if status >= 500:
-        raise UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
+        raise nobody_answers(url)
+
+
+def nobody_answers(url: str) -> UnavailableError:
+    """Return the error that says so."""
+    return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
 
 
 def _status(connection: http.client.HTTPConnection, path: str) -> int:

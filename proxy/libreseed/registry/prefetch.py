@@ -19,7 +19,8 @@ from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.tarballs import TarballDelivery
 from libreseed.errors import InvalidInputError, LibreseedError
 from libreseed.packages.integrity import SHA512_LENGTH
-from libreseed.registry.answers import SOURCE_HEADER, error_answer, read_json
+from libreseed.registry.answers import SOURCE_HEADER, error_answer
+from libreseed.registry.bodies import read_json
 
 MAX_TARBALLS = 20_000
 SIDE_BY_SIDE = 64
