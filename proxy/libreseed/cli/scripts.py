@@ -8,7 +8,7 @@ import click
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.errors import NotFoundError
 from libreseed.modules.queries import read_project
-from libreseed.modules.scripts import approve, is_allowed, read_allowed, write_allowed
+from libreseed.modules.scripts import approve, is_allowed, may_have_scripts, read_allowed, write_allowed
 
 
 @click.command("approve-scripts", short_help="Allow install scripts of packages.")
@@ -26,7 +26,7 @@ def approve_scripts_command(
     """
     project = chosen_project(root)
     allowed = read_allowed(project.read_manifest())
-    with_scripts = [package for package in read_project(project).packages.values() if package.has_install_script]
+    with_scripts = [package for package in read_project(project).packages.values() if may_have_scripts(package)]
     undecided = [package for package in with_scripts if is_allowed(package, allowed) is None]
     if not names and not everything:
         labels = sorted({package.label for package in undecided})

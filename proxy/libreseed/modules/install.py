@@ -20,7 +20,7 @@ from libreseed.modules.locking import locked
 from libreseed.modules.plan import Plan, make_plan, out_of_step
 from libreseed.modules.project import Project
 from libreseed.modules.resolver import Change, resolve, restored_on_failure
-from libreseed.modules.scripts import is_allowed, read_allowed, run_scripts
+from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
 from libreseed.modules.staging import Staging
 from libreseed.modules.toplevel import link_shims
 
@@ -67,13 +67,14 @@ async def install(
     Raises LibreseedError of many kinds; the tree that was there before stays then.
     """
     started = time.monotonic()
-    async with AsyncExitStack() as stack:
-        stack.enter_context(locked(project))
-        opened = _OnDemand(registry, stack)
-        lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
-        plan = await make_plan(project, lockfile, omit, shims)
-        done = await _bring_up_to_date(project, plan, opened, progress, shared, clean=clean)
-        await asyncio.to_thread(link_shims, project)
+    with locked(project):
+        async with AsyncExitStack() as stack:
+            opened = _OnDemand(registry, stack)
+            lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
+            plan = await make_plan(project, lockfile, omit, shims)
+            done = await _bring_up_to_date(project, plan, opened, progress, shared, clean=clean)
+            await asyncio.to_thread(link_shims, project)
+        # The tree is in place: a script that fails puts nothing back.
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
     return Summary(
         packages=len(plan.packages),
@@ -182,7 +183,7 @@ def _replace(
 
 
 def _with_scripts(plan: Plan) -> list[LockedPackage]:
-    return [package for package in plan.packages if package.has_install_script]
+    return [package for package in plan.packages if may_have_scripts(package)]
 
 
 async def _run_scripts(
@@ -193,7 +194,7 @@ async def _run_scripts(
     skipped = [package for package in _with_scripts(plan) if not is_allowed(package, allowed)]
     ran = []
     for tree in plan.trees:
-        mine = [each for each in tree.packages if each.has_install_script and is_allowed(each, allowed)]
+        mine = [each for each in tree.packages if may_have_scripts(each) and is_allowed(each, allowed)]
         if pending := await asyncio.to_thread(tree.unbuilt, mine):
             progress.stage("Running install scripts", len(pending))
             await run_scripts(tree.folder, pending)

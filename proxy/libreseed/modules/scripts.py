@@ -28,6 +28,11 @@ def read_allowed(manifest: Mapping[str, Any]) -> dict[str, bool]:
     return allowed
 
 
+def may_have_scripts(package: LockedPackage) -> bool:
+    """Tell whether a package has scripts that run when they are allowed; a bundled one's or a folder's never do."""
+    return package.has_install_script and package.kind in ("registry", "packed")
+
+
 def is_allowed(package: LockedPackage, allowed: Mapping[str, bool]) -> bool | None:
     """Tell whether a package's scripts may run; None when nobody has decided."""
     if package.kind not in ("registry", "packed"):
