@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,11 @@ from libreseed.errors import IntegrityError, StoreError, UnavailableError
 from libreseed.modules import unpack as here
 
 MAX_WORKERS = 8
+AHEAD = 2
+"""Jobs that a process has at a time: it goes on with one while the outcome of the other is taken."""
+
 _PROGRAM = Path(here.__file__).with_name("unpacker.py")
+_ENDED = {"ended": True}
 
 
 class Workers:
@@ -23,8 +28,8 @@ class Workers:
     def __init__(self, jobs: int) -> None:
         """`jobs` is how many there will be at most: no more processes are started."""
         self._count = max(1, min(os.cpu_count() or 1, MAX_WORKERS, jobs))
-        self._processes: list[Process] = []
-        self._free: asyncio.Queue[Process] = asyncio.Queue()
+        self._workers: list[_Worker] = []
+        self._free: asyncio.Queue[_Worker] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
         # -S and -E: no site-packages, nothing of the user's; -X utf8: paths are what they are in the install.
@@ -32,11 +37,12 @@ class Workers:
         try:
             for _ in range(self._count):
                 process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-                self._processes.append(process)
-                self._free.put_nowait(process)
+                self._workers.append(_Worker(process))
         except OSError as error:
             await self._end()
             raise UnavailableError(f"A process to unpack with could not be started: {error.strerror}.") from error
+        for worker in self._workers * AHEAD:
+            self._free.put_nowait(worker)
         return self
 
     async def __aexit__(
@@ -50,32 +56,59 @@ class Workers:
 
         Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
         """
-        process = await self._free.get()
+        worker = await self._free.get()
         try:
             job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
-            outcome = await _ask(process, {**job, "shared": str(shared or "")})
+            outcome = await worker.ask({**job, "shared": str(shared or "")})
         finally:
-            self._free.put_nowait(process)
+            self._free.put_nowait(worker)
         if "refused" in outcome:
             raise IntegrityError(outcome["refused"])
         if "failed" in outcome:
             raise StoreError(f"The disk refused: {outcome['failed']}.", hint="Check free space and permissions.")
+        if "ended" in outcome:
+            raise UnavailableError("A process that unpacks has ended.", hint="Is there enough memory? Try again.")
         return int(outcome["size"])
 
     async def _end(self) -> None:
-        for process in self._processes:
-            with suppress(ProcessLookupError):
-                process.kill()
-        await asyncio.gather(*(process.wait() for process in self._processes))
+        await asyncio.gather(*(worker.end() for worker in self._workers))
 
 
-async def _ask(process: Process, job: dict[str, str]) -> dict[str, Any]:
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - made with pipes
-    with suppress(ConnectionError):
-        process.stdin.write(json.dumps(job).encode() + b"\n")
-        await process.stdin.drain()
-    line = await process.stdout.readline()
-    if not line:
-        raise UnavailableError("A process that unpacks has ended.", hint="Is there enough memory? Try again.")
-    outcome: dict[str, Any] = json.loads(line)
-    return outcome
+class _Worker:
+    """One process. It answers in the order in which it is asked."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._waiting: deque[asyncio.Future[dict[str, Any]]] = deque()
+        self._ended = False
+        self._reading = asyncio.create_task(self._read())
+
+    async def ask(self, job: dict[str, str]) -> dict[str, Any]:
+        """Return the outcome of a job."""
+        assert self._process.stdin is not None  # noqa: S101 - made with a pipe
+        if self._ended:
+            return _ENDED
+        outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(outcome)
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        return await outcome
+
+    async def end(self) -> None:
+        """Kill it, and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await self._reading
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - made with a pipe
+        while line := await self._process.stdout.readline():
+            _settle(self._waiting.popleft(), json.loads(line))
+        self._ended = True
+        for outcome in self._waiting:
+            _settle(outcome, _ENDED)
+
+
+def _settle(outcome: "asyncio.Future[dict[str, Any]]", result: dict[str, Any]) -> None:
+    if not outcome.done():
+        outcome.set_result(result)
