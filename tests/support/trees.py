@@ -1,5 +1,6 @@
 """Small package trees on disk, for Node.js to load from."""
 
+import hashlib
 import json
 import os
 import stat
@@ -51,13 +52,14 @@ def node_runner(cwd: Path, node: str = "node") -> Callable[..., "subprocess.Comp
 
 
 def contents(base: Path) -> dict[str, tuple[str, bytes | str | None]]:
-    """Return every file, folder and link below `base` with its mode, and its content or where it leads."""
+    """Return every file, folder and link below `base` with its mode, and its hash or where it leads."""
     found: dict[str, tuple[str, bytes | str | None]] = {}
     for folder, folders, files in os.walk(base):
         for path in (Path(folder, name) for name in (*folders, *files)):
             mode = stat.filemode(path.lstat().st_mode)
-            content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-            found[str(path.relative_to(base))] = (mode, content)
+            link = os.readlink(path) if path.is_symlink() else None
+            digest = hashlib.sha256(path.read_bytes()).digest() if link is None and path.is_file() else None
+            found[str(path.relative_to(base))] = (mode, link or digest)
     return found
 
 
