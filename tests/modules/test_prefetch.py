@@ -45,7 +45,8 @@ async def test_what_is_in_the_store_is_read_there(run_install, registry, project
 
 
 async def test_what_the_store_gives_is_checked(run_install, registry, project, locked, tmp_path):
-    blob(tmp_path, registry.tarballs["/a/-/a-1.0.0.tgz"], b"other")
+    registry.add("other")
+    blob(tmp_path, registry.tarballs["/a/-/a-1.0.0.tgz"], registry.tarballs["/other/-/other-1.0.0.tgz"])
     locked += [{"store": str(tmp_path)}, {"number": 0, "source": "store"}, {}]
     with pytest.raises(IntegrityError, match=r"a@1\.0\.0 from store"):
         await run_install(clean=True)
