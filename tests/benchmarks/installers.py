@@ -144,7 +144,9 @@ def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: 
         shutil.rmtree(app / ".libreseed_modules")
     cost = timed(command, app, environment(home, mine), folder / "summary")
     summary = json.loads((folder / "summary").read_text())
-    assert set(summary["sources"]) == {"swarm" if cold else "store"}, summary
+    # Of a tarball that is wanted in two places the second comes from the store at once.
+    assert set(summary["sources"]) <= ({"swarm", "store"} if cold else {"store"}), summary
+    assert summary["sources"]["swarm" if cold else "store"] > 900, summary
     assert summary["packages"] > 900
     shutil.rmtree(app)
     if cold:

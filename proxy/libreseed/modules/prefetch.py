@@ -24,7 +24,7 @@ PATH = "/-/libreseed/prefetch"
 TIMEOUT = 300.0
 """Seconds without a word from the node after which it is given up."""
 
-_GONE = frozenset({400, 403, 404})
+_GONE = frozenset({400, 401, 403, 404})
 
 _Put = Callable[[bytes | LibreseedError | None], None]
 

@@ -21,6 +21,7 @@ from libreseed.errors import InvalidInputError, LibreseedError
 from libreseed.packages.integrity import SHA512_LENGTH
 from libreseed.registry.answers import SOURCE_HEADER, error_answer
 from libreseed.registry.bodies import read_json
+from libreseed.registry.permissions import Permissions
 
 MAX_TARBALLS = 20_000
 SIDE_BY_SIDE = 64
@@ -32,8 +33,11 @@ _Wanted = tuple[str, str, bytes]
 class PrefetchEndpoint:
     """All tarballs of an install in one request."""
 
-    def __init__(self, tarballs: TarballDelivery, counter: SourceCounter, store: Path) -> None:
+    def __init__(
+        self, tarballs: TarballDelivery, counter: SourceCounter, store: Path, permissions: Permissions
+    ) -> None:
         """`store` is the folder of the blobs."""
+        self._permissions = permissions
         self._tarballs = tarballs
         self._counter = counter
         self._store = store
@@ -43,13 +47,13 @@ class PrefetchEndpoint:
         wanted = _read_wanted(await read_json(request, _BODY_LIMIT))
         here = request.client is not None and _is_loopback(request.client.host)
         headers = {SOURCE_HEADER: "store"}
-        return StreamingResponse(self._answer(wanted, here=here), 200, headers, "application/x-ndjson")
+        return StreamingResponse(self._answer(request, wanted, here=here), 200, headers, "application/x-ndjson")
 
-    async def _answer(self, wanted: list[_Wanted], *, here: bool) -> AsyncIterator[bytes]:
+    async def _answer(self, request: Request, wanted: list[_Wanted], *, here: bool) -> AsyncIterator[bytes]:
         if here:
             yield _line({"store": str(self._store)})
         slots = asyncio.Semaphore(SIDE_BY_SIDE)
-        tasks = [asyncio.create_task(self._get(number, each, slots)) for number, each in enumerate(wanted)]
+        tasks = [asyncio.create_task(self._get(request, number, each, slots)) for number, each in enumerate(wanted)]
         try:
             for done in asyncio.as_completed(tasks):
                 yield await done
@@ -59,9 +63,10 @@ class PrefetchEndpoint:
             await asyncio.gather(*tasks, return_exceptions=True)
         yield _line({})
 
-    async def _get(self, number: int, wanted: _Wanted, slots: asyncio.Semaphore) -> bytes:
+    async def _get(self, request: Request, number: int, wanted: _Wanted, slots: asyncio.Semaphore) -> bytes:
         async with slots:
             try:
+                self._permissions.check_reading(request, wanted[0])
                 found = await self._tarballs.find(*wanted, whole=True)
             except LibreseedError as error:
                 return _line({"number": number, "error": error.message, "status": error_answer(error).status_code})
