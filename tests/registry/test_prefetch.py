@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from libreseed.packages.integrity import sha512
+from support.packages import make_tarball
 from support.running import Answer, Local, StartNode, offer
 from upstream.fake_registry import FakeRegistry
 
@@ -58,3 +59,15 @@ async def test_what_is_no_list_of_tarballs_is_refused(node: Local, body: object)
 
 async def test_a_page_of_another_site_may_not_ask(node: Local) -> None:
     assert (await node.ask("POST", PATH, body=[], Origin="http://site.test")).status == 403
+
+
+async def test_only_those_who_may_read_a_package_are_told_of_its_tarballs(start_node: StartNode) -> None:
+    node = await start_node(access={"@acme/*": {"read": ["$authenticated"]}})
+    await node.log_in()
+    tarball = make_tarball("@acme/tool", "1.0.0")
+    assert (await node.publish("@acme/tool", "1.0.0", tarball)).status == 201
+    wanted = [["@acme/tool", "tool-1.0.0.tgz", sha512(tarball).hex()]]
+    assert lines(await node.ask("POST", PATH, body=wanted))[1] == {"number": 0, "source": "store"}
+    node.token = ""
+    told = lines(await node.ask("POST", PATH, body=wanted))[1]
+    assert told["status"] == 401
