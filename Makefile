@@ -4,13 +4,14 @@
 # make bench  npm ci from the swarm, the store and the upstream; make bench-peers: beside verdaccio and nginx;
 #             make bench-startup: without a network, with Mainline;
 #             make bench-clients: a project of 700 packages by npm, pnpm, yarn 4 and bun
+#             make bench-install: libreseed ci beside npm ci, pnpm and bun
 # make lock   pin the dependencies anew
 
 VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: run test check bench bench-peers bench-startup bench-clients lock clean
+.PHONY: run test check bench bench-peers bench-startup bench-clients bench-install lock clean
 
 run: $(READY)
 	@libreseed serve
@@ -35,6 +36,9 @@ bench-startup: $(READY)
 
 bench-clients: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/clients.py
+
+bench-install: $(READY)
+	@PYTHONPATH=tests python tests/benchmarks/installers.py
 
 $(READY): requirements.lock requirements-node.lock pyproject.toml setup.sh
 	@./setup.sh "$(VENV)"

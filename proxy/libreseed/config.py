@@ -20,6 +20,11 @@ def default_root() -> Path:
     return platformdirs.user_data_path("libreseed")
 
 
+def shared_packages_dir() -> Path:
+    """Return where the unpacked packages are that projects share by hard links, if the user wants that."""
+    return platformdirs.user_cache_path("libreseed") / "packages"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a node runs. Ports may be 0 for any free one. `upstream` is `auto`, `none` or a URL, `upstream_timeout` the

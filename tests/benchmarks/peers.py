@@ -20,43 +20,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from support.clients import run, tool, tools, write_project
+from support.manifests import LARGE
 from support.nodes import NodeProcess, running_nodes
 
 ROUNDS = 3
 SHORT = "application/vnd.npm.install-v1+json"
-MANIFEST = {
-    "name": "large",
-    "version": "1.0.0",
-    "private": True,
-    "dependencies": {"express": "^5.0.0", "lodash": "^4.17.21", "react": "^19.0.0", "react-dom": "^19.0.0"},
-    "devDependencies": {
-        "@babel/core": "^7.0.0",
-        "@babel/preset-env": "^7.0.0",
-        "@babel/preset-react": "^7.0.0",
-        "@babel/preset-typescript": "^7.0.0",
-        "babel-loader": "^10.0.0",
-        "css-loader": "^7.0.0",
-        "eslint": "^9.0.0",
-        "eslint-plugin-import": "^2.0.0",
-        "eslint-plugin-react": "^7.0.0",
-        "html-webpack-plugin": "^5.0.0",
-        "jest": "^30.0.0",
-        "jest-environment-jsdom": "^30.0.0",
-        "mocha": "^11.0.0",
-        "postcss-preset-env": "^10.0.0",
-        "prettier": "^3.0.0",
-        "rollup": "^4.0.0",
-        "sass": "^1.0.0",
-        "style-loader": "^4.0.0",
-        "terser-webpack-plugin": "^5.0.0",
-        "typescript": "^5.0.0",
-        "vite": "^8.0.0",
-        "webpack": "^5.0.0",
-        "webpack-cli": "^6.0.0",
-        "webpack-dev-server": "^5.0.0",
-    },
-}
-
 VERDACCIO = """\
 storage: {folder}/storage
 auth: {{htpasswd: {{file: {folder}/htpasswd}}}}
@@ -168,7 +136,7 @@ def lock_of(client: Client, folder: Path, url: str) -> str:
 def install(client: Client, folder: Path, url: str, lock: str) -> tuple[float, str]:
     """Install into a new folder with empty caches; return the seconds and the lock file that there is then."""
     home = Path(tempfile.mkdtemp(dir=folder))
-    project = write_project(home / "app", MANIFEST)
+    project = write_project(home / "app", LARGE)
     if lock:
         (project / client.lock).write_text(lock)
     kept = {key: value for key, value in os.environ.items() if not key.lower().startswith("npm_config_")}

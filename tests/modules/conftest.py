@@ -5,11 +5,17 @@ import hashlib
 import io
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from aiohttp import web
+
+from libreseed.modules.install import Summary, install
+from libreseed.modules.project import Project
+from libreseed.modules.resolver import Change
+from support.installs import SHIMS, Quiet, at
 
 MakeTarball = Callable[..., bytes]
 
@@ -78,6 +84,7 @@ async def registry() -> AsyncIterator[Registry]:
     served = Registry()
     app = web.Application()
     app.router.add_get("/{path:.*}", served.handle)
+    app.router.add_post("/{path:.*}", served.handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -98,3 +105,23 @@ def _own_npm_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     cache = tmp_path_factory.mktemp("npm-cache")
     monkeypatch.setenv("npm_config_cache", str(cache))
     monkeypatch.setenv("npm_config_omit_lockfile_registry_resolved", "false")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "app").mkdir()
+    return Project(tmp_path / "app")
+
+
+RunInstall = Callable[..., Awaitable[Summary]]
+
+
+@pytest.fixture
+def run_install(project: Project, registry: Registry) -> RunInstall:
+    """Install from the small registry; the arguments are what npm's command is followed by."""
+
+    async def run(*specs: str, command: str = "install", flags: tuple[str, ...] = (), **options: Any) -> Summary:
+        change = Change(command, specs, flags)
+        return await install(project, at(registry.url), change, shims=SHIMS, progress=Quiet(), **options)
+
+    return run

@@ -4,7 +4,7 @@ import pytest
 
 from libreseed.errors import InvalidInputError
 from libreseed.modules.bins import check_bins, link_bins
-from libreseed.modules.lockfile import LockedPackage
+from libreseed.modules.lockentry import LockedPackage
 
 
 def package(location, **bins):

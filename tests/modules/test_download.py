@@ -4,7 +4,7 @@ from aiohttp import web
 from libreseed.errors import ForbiddenError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules import download as download_module
 from libreseed.modules.download import RegistryClient
-from libreseed.modules.lockfile import LockedPackage
+from libreseed.modules.lockentry import LockedPackage
 
 PACKAGE = LockedPackage("node_modules/@s/a", "@s/a", "1.0.0", bytes(64), "a-1.0.0.tgz")
 

@@ -1,13 +1,16 @@
 """Packages as they are, from the registry that npm on this machine is configured with."""
 
-import os
+import json
 import shutil
-import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from support.clients import Npm, write_project
+from support.manifests import MEDIUM, SMALL
+from support.nodes import running_nodes
+from support.trees import difference
 
 pytestmark = pytest.mark.e2e
 
@@ -36,17 +39,6 @@ def upstream(tmp_path):
     return run("npm", "config", "get", "registry", cwd=tmp_path).strip()
 
 
-def contents(base: Path) -> dict[str, tuple[str, bytes | str | None]]:
-    """Every file, folder and link below `base` with its mode."""
-    found = {}
-    for folder, folders, files in os.walk(base):
-        for path in (Path(folder, name) for name in (*folders, *files)):
-            mode = stat.filemode(path.lstat().st_mode)
-            content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-            found[str(path.relative_to(base))] = (mode, content)
-    return found
-
-
 def test_the_tree_is_npms_and_node_loads_from_it(tmp_path, upstream):
     app = tmp_path / "app"
     app.mkdir()
@@ -68,9 +60,22 @@ def test_the_tree_is_npms_and_node_loads_from_it(tmp_path, upstream):
     for name in ("package.json", "package-lock.json"):
         shutil.copy(app / name, plain / name)
     run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=plain)
-    ours, npms = contents(tree), contents(plain / "node_modules")
-    for own in [path for path in ours if path == ".package-lock.json" or path.split("/")[0] == "libreseed"]:
-        del ours[own]
-    del npms[".package-lock.json"]
-    assert ours.keys() == npms.keys()
-    assert {path for path in ours if ours[path] != npms[path]} == set()
+    assert difference(tree, plain / "node_modules") == set()
+
+
+@pytest.mark.parametrize(("manifest", "least"), [(SMALL, 90), (MEDIUM, 350)], ids=["small", "medium"])
+def test_ci_writes_the_tree_that_npm_ci_writes(tmp_path, manifest, least):
+    with running_nodes(tmp_path) as nodes:
+        node = nodes.start("node")
+        ours = write_project(tmp_path / "ours", manifest)
+        libreseed("install", "--registry", node.url, cwd=ours)
+        lock = (ours / "package-lock.json").read_bytes()
+        summary = json.loads(libreseed("ci", "--json", "--registry", node.url, cwd=ours))
+        assert set(summary["sources"]) == {"store"}
+        assert summary["packages"] >= least
+        assert (ours / "package-lock.json").read_bytes() == lock
+
+        plain = write_project(tmp_path / "plain", manifest)
+        (plain / "package-lock.json").write_bytes(lock)
+        Npm(tmp_path / "npm", node).run(plain, "ci", "--ignore-scripts")
+        assert difference(ours / ".libreseed_modules/node_modules", plain / "node_modules") == set()

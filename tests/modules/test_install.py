@@ -12,35 +12,8 @@ import pytest
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules import install as install_module
 from libreseed.modules.install import install
-from libreseed.modules.project import Project
-
-SHIMS = {"package.json": b'{"name": "libreseed"}', "register.cjs": b""}
-
-
-class Quiet:
-    def stage(self, text, total=0):
-        pass
-
-    def advance(self):
-        pass
-
-
-@pytest.fixture
-def project(tmp_path):
-    (tmp_path / "app").mkdir()
-    return Project(tmp_path / "app")
-
-
-@pytest.fixture
-def run_install(project, registry):
-    async def run(*specs):
-        return await install(project, registry.url, specs, shims=SHIMS, progress=Quiet())
-
-    return run
-
-
-def version(project, location):
-    return orjson.loads((project.folder / location / "package.json").read_bytes())["version"]
+from libreseed.modules.resolver import Change
+from support.installs import SHIMS, Quiet, at, version
 
 
 async def test_conflicts_scopes_and_bins(run_install, registry, project):
@@ -164,8 +137,7 @@ async def test_optional_packages_for_other_systems_are_left_out(run_install, reg
     assert not (project.tree / "other-system").exists()
 
 
-async def test_many_packages_are_unpacked_by_processes(run_install, registry, project, monkeypatch):
-    monkeypatch.setattr(install_module, "MANY", 2)
+async def test_packages_are_unpacked_side_by_side(run_install, registry, project):
     registry.add("a")
     registry.add("b")
     assert (await run_install("a", "b")).fetched == 2
@@ -210,11 +182,127 @@ async def test_a_cancelled_install_leaves_the_tree_before(run_install, registry,
         await task
     assert version(project, "a") == "1.0.0"
     assert not (project.tree / "b").exists()
-    assert not (project.folder / ".staging").exists()
     assert "b" not in orjson.loads(project.manifest.read_bytes())["dependencies"]
     done.set()
     registry.respond = registry.answer
     assert (await run_install("b")).fetched == 1
+
+
+async def test_an_install_goes_on_where_one_was_interrupted(run_install, registry, project):
+    registry.add("a")
+    registry.add("b")
+    await run_install("a", "b")
+    lost = registry.tarballs.pop("/b/-/b-1.0.0.tgz")
+    shutil.rmtree(project.folder)
+    with pytest.raises(NotFoundError):
+        await run_install()
+    assert not project.tree.exists()
+    registry.tarballs["/b/-/b-1.0.0.tgz"] = lost
+    registry.requests.clear()
+    summary = await run_install()
+    assert summary.fetched + summary.continued == 2
+    assert len(registry.tarball_requests()) == summary.fetched
+    assert not (project.folder / ".staging").exists()
+
+
+async def test_ci_takes_the_lock_file_as_it_is_and_every_package_anew(run_install, registry, project):
+    registry.add("a")
+    with pytest.raises(NotFoundError, match=r"no package-lock\.json"):
+        await run_install(clean=True)
+    await run_install("a")
+    (project.tree / "a/index.js").write_text("patched")
+    registry.packuments.clear()
+    assert (await run_install(clean=True)).fetched == 1
+    assert (project.tree / "a/index.js").read_text() != "patched"
+    project.manifest.write_bytes(b'{"dependencies": {"a": "1", "b": "1"}}')
+    with pytest.raises(InvalidInputError, match="do not agree about a, b"):
+        await run_install(clean=True)
+    lock = orjson.loads(project.lockfile.read_bytes())
+    project.manifest.write_bytes(orjson.dumps({"dependencies": {"a": "^1.0.0"}}))
+    del lock["packages"]["node_modules/a"]
+    project.lockfile.write_bytes(orjson.dumps(lock))
+    with pytest.raises(InvalidInputError, match=r"lacks a@\^1\.0\.0"):
+        await run_install(clean=True)
+
+
+async def test_npm_is_not_asked_when_nothing_changed(run_install, registry, project, monkeypatch):
+    registry.add("a")
+    await run_install("a")
+    before = project.lockfile.read_bytes()
+    monkeypatch.setattr(install_module, "resolve", None)
+    await run_install()
+    assert project.lockfile.read_bytes() == before
+
+
+async def test_what_is_omitted_is_left_out_and_comes_back(run_install, registry, project):
+    for name in ("a", "dev", "maybe"):
+        registry.add(name)
+    await run_install("a")
+    await run_install("dev", flags=("--save-dev",))
+    await run_install("maybe", flags=("--save-optional",))
+    assert (await run_install(omit={"dev", "optional"})).packages == 1
+    assert not (project.tree / "dev").exists()
+    assert not (project.tree / "maybe").exists()
+    assert (await run_install()).packages == 3
+
+
+async def test_an_optional_package_that_is_not_to_be_had_is_done_without(run_install, registry, project):
+    registry.add("a")
+    registry.add("maybe")
+    await run_install("a")
+    del registry.tarballs["/maybe/-/maybe-1.0.0.tgz"]
+    summary = await run_install("maybe", flags=("--save-optional",))
+    assert (summary.packages, summary.absent) == (1, ["node_modules/maybe"])
+    assert not (project.tree / "maybe").exists()
+
+
+async def test_removing_and_updating(run_install, registry, project):
+    registry.add("a", "1.0.0")
+    registry.add("b")
+    await run_install("a@^1", "b")
+    registry.add("a", "1.1.0")
+    await run_install(command="update")
+    assert version(project, "a") == "1.1.0"
+    await run_install("b", command="uninstall")
+    assert not (project.tree / "b").exists()
+    assert "b" not in orjson.loads(project.manifest.read_bytes())["dependencies"]
+
+
+async def test_overrides_and_peers_are_npms(run_install, registry, project):
+    registry.add("deep", "1.0.0")
+    registry.add("deep", "2.0.0")
+    registry.add("peer")
+    registry.add("a", dependencies={"deep": "1"}, peerDependencies={"peer": "1"})
+    project.manifest.write_bytes(b'{"overrides": {"deep": "2.0.0"}}')
+    await run_install("a")
+    assert version(project, "deep") == "2.0.0"
+    assert version(project, "peer") == "1.0.0"
+
+
+async def test_a_package_behind_a_link_is_refused(run_install, registry, project, tmp_path):
+    registry.add("b")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/package.json").write_text('{"name": "outside", "version": "1.0.0"}')
+    await run_install("../outside", "b")
+    lock = orjson.loads(project.lockfile.read_bytes())
+    lock["packages"]["node_modules/outside/node_modules/b"] = lock["packages"]["node_modules/b"]
+    project.lockfile.write_bytes(orjson.dumps(lock))
+    with pytest.raises(InvalidInputError, match="lies behind a link"):
+        await run_install(clean=True)
+    assert os.listdir(tmp_path / "outside") == ["package.json"]
+
+
+@pytest.mark.parametrize("bin_", [{"x": "../../../../evil"}, {"../../evil": "index.js"}, {"x": "/bin/sh"}])
+async def test_a_command_that_leads_outside_is_refused(run_install, registry, project, tmp_path, bin_):
+    registry.add("a")
+    await run_install("a")
+    lock = orjson.loads(project.lockfile.read_bytes())
+    lock["packages"]["node_modules/a"]["bin"] = bin_
+    project.lockfile.write_bytes(orjson.dumps(lock))
+    before = sorted(project.folder.rglob("*")), sorted(tmp_path.iterdir())
+    with pytest.raises(InvalidInputError, match="command"):
+        await run_install(clean=True)
+    assert (sorted(project.folder.rglob("*")), sorted(tmp_path.iterdir())) == before
 
 
 async def test_leftovers_of_a_killed_install_are_cleared(run_install, registry, project):
@@ -255,14 +343,14 @@ async def test_clear_errors(run_install, registry, project):
         await run_install()
     with pytest.raises(NotFoundError, match="could not resolve"):
         await run_install("missing")
-    with pytest.raises(InvalidInputError, match="not an npm package name"):
-        await run_install("../folder")
+    with pytest.raises(InvalidInputError, match="does not ask for a package"):
+        await run_install("--global")
     registry.add("lost")
     del registry.tarballs["/lost/-/lost-1.0.0.tgz"]
     with pytest.raises(NotFoundError, match=r"lost@1\.0\.0 is not to be had"):
         await run_install("lost")
-    with pytest.raises(UnavailableError, match="No LibreSeed registry answers"):
-        await install(project, "http://127.0.0.1:1", ["a"], shims=SHIMS, progress=Quiet())
+    with pytest.raises(UnavailableError, match="could not resolve"):
+        await install(project, at("http://127.0.0.1:1"), Change("install", ["a"]), shims=SHIMS, progress=Quiet())
 
 
 async def test_npm_takes_the_project_back(run_install, registry, project):

@@ -33,7 +33,7 @@ def test_drops_the_first_component(extract, tarball, tmp_path):
     unpacked = extract(tarball(("package/a/b.js", b"1"), ("other/c.js", b"22"), ("package/", None)))
     assert (tmp_path / "out/a/b.js").read_bytes() == b"1"
     assert (tmp_path / "out/c.js").read_bytes() == b"22"
-    assert (unpacked.files, unpacked.size, unpacked.has_modules) == (2, 3, False)
+    assert (unpacked.files, unpacked.size) == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,6 @@ def test_gitignore_becomes_npmignore_unless_there_is_one(extract, tarball, tmp_p
     )
     files = {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in (tmp_path / "out").rglob(".*")}
     assert files == {".npmignore": b"g", "a/.npmignore": b"n", "b/.npmignore": b"n"}
-
-
-def test_tells_that_packages_come_along(extract, tarball):
-    assert extract(tarball(("package/node_modules/x/package.json", b"{}"))).has_modules
 
 
 def test_of_one_path_twice_the_last_counts(extract, tarball, tmp_path):

@@ -1,7 +1,9 @@
 """Small package trees on disk, for Node.js to load from."""
 
+import hashlib
 import json
 import os
+import stat
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,3 +49,27 @@ def node_runner(cwd: Path, node: str = "node") -> Callable[..., "subprocess.Comp
         )
 
     return run
+
+
+def contents(base: Path) -> dict[str, tuple[str, bytes | str | None]]:
+    """Return every file, folder and link below `base` with its mode, and its hash or where it leads."""
+    found: dict[str, tuple[str, bytes | str | None]] = {}
+    for folder, folders, files in os.walk(base):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            mode = stat.filemode(path.lstat().st_mode)
+            link = os.readlink(path) if path.is_symlink() else None
+            digest = hashlib.sha256(path.read_bytes()).digest() if link is None and path.is_file() else None
+            found[str(path.relative_to(base))] = (mode, link or digest)
+    return found
+
+
+def difference(ours: Path, npms: Path) -> set[str]:
+    """Return what differs between a tree of ours and one of npm's, but for what each writes down for itself."""
+    left = {
+        path: kind
+        for path, kind in contents(ours).items()
+        if path.split("/")[0] not in (".libreseed.json", "libreseed")
+    }
+    right = contents(npms)
+    del right[".package-lock.json"]
+    return {path for path in left.keys() | right.keys() if left.get(path) != right.get(path)}

@@ -9,19 +9,26 @@ from libreseed import __version__
 from libreseed.errors import ConfigError, InvalidInputError, LibreseedError
 
 _COMMANDS = {
-    "add": "modules",
+    "add": "install",
+    "approve-scripts": "scripts",
+    "ci": "install",
     "demo": "demo",
     "doctor": "doctor",
     "exec": "modules",
     "info": "info",
-    "install": "modules",
+    "install": "install",
     "keys": "keys",
+    "list": "packages",
+    "outdated": "packages",
+    "remove": "install",
     "run": "modules",
     "serve": "serve",
     "setup": "setup",
     "shims": "modules",
     "status": "status",
     "trust": "trust",
+    "update": "install",
+    "why": "packages",
 }
 """Command -> module of this package that defines it; imported only when asked for."""
 

@@ -17,7 +17,8 @@ from libreseed.demo.examples import copy_example
 from libreseed.demo.nodes import Trio
 from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
-from libreseed.modules.lockfile import LockedPackage, read_lockfile
+from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.lockfile import read_lockfile
 from libreseed.npm import find_command
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
 from libreseed.packages.names import key_text

@@ -5,37 +5,40 @@ Source: npm's `bin-links`, and package.json's `bin` in npm's documentation.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from libreseed.errors import InvalidInputError
 from libreseed.modules.files import write_whole
-from libreseed.modules.lockfile import LockedPackage
+from libreseed.modules.lockentry import LockedPackage
 
 _COMMAND = re.compile(r"(?:@[^/\\\x00-\x1f]+/)?[^/\\\x00-\x1f]+")
 _WINDOWS_HASHBANG = re.compile(rb"(#![^\n]+)\r\n")
 _HASHBANG_LIMIT = 2048
 
 
-def link_bins(base: Path, packages: Iterable[LockedPackage]) -> None:
+def link_bins(
+    base: Path, packages: Iterable[LockedPackage], linked: Callable[[LockedPackage], Path | None] = lambda _: None
+) -> None:
     """Make every package's commands executable and link them from the `.bin` beside the package. Blocks.
 
-    `base` holds the top `node_modules`. Of two packages with the same command in one folder, the first by
-    location gets it. A command whose file is missing is passed over, as npm does.
-    Raises InvalidInputError when a command's name or file points outside of its folder or package.
+    `base` holds the top `node_modules`; `linked` tells which folder a package is a link to, if it is one. Of two
+    packages with the same command in one folder, the first by location gets it. A command whose file is missing is
+    passed over, as npm does. Raises InvalidInputError when a command's name or file points outside of its folder or
+    package.
     """
-    for package in sorted(packages, key=lambda package: package.location):
-        folder = base / package.location
-        modules = base / f"{package.location.rpartition('node_modules/')[0]}node_modules"
+    for package in sorted((package for package in packages if package.bin), key=lambda package: package.inner):
+        folder = base / package.inner
+        modules = base / f"{package.inner.rpartition('node_modules/')[0]}node_modules"
         for command, file in check_bins(package).items():
-            target = folder / file
+            target = (linked(package) or folder) / file
             if target.is_symlink() or not target.is_file():
                 continue
             _make_executable(target)
             link = modules / ".bin" / command
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
-                link.symlink_to(os.path.relpath(target, link.parent))
+                link.symlink_to(os.path.relpath(folder / file, link.parent))
 
 
 def check_bins(package: LockedPackage) -> Mapping[str, str]:
@@ -45,14 +48,14 @@ def check_bins(package: LockedPackage) -> Mapping[str, str]:
 
 def _check_command(package: LockedPackage, command: str) -> str:
     if not _COMMAND.fullmatch(command) or {"", ".", ".."} & set(command.split("/")):
-        raise InvalidInputError(f"{package.name}@{package.version} has a command with the name {command[:80]!r}.")
+        raise InvalidInputError(f"{package.label} has a command with the name {command[:80]!r}.")
     return command
 
 
 def _check_file(package: LockedPackage, file: str) -> str:
     path = PurePosixPath(file)
     if path.is_absolute() or ".." in path.parts or "\0" in file:
-        raise InvalidInputError(f"{package.name}@{package.version} has a command outside of its folder: {file[:80]!r}.")
+        raise InvalidInputError(f"{package.label} has a command outside of its folder: {file[:80]!r}.")
     return str(path)
 
 

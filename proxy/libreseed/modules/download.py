@@ -18,7 +18,8 @@ from libreseed.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from libreseed.modules.lockfile import LockedPackage
+from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.probe import nobody_answers
 from libreseed.packages.integrity import format_integrity
 
 CONNECTIONS = 16
@@ -64,7 +65,7 @@ class RegistryClient:
                     return
         except (aiohttp.ClientError, TimeoutError):
             pass
-        raise _nobody(self.url)
+        raise nobody_answers(self.url)
 
     async def status(self) -> dict[str, Any] | None:
         """Return what the node there says of itself, or None from a registry of another kind.
@@ -80,7 +81,7 @@ class RegistryClient:
             return None
         except (aiohttp.ClientError, TimeoutError):
             pass
-        raise _nobody(self.url)
+        raise nobody_answers(self.url)
 
     async def log_in(self, name: str, password: str) -> str:
         """Log in, or make the account when there is none of that name, as npm does, and return a token.
@@ -124,6 +125,23 @@ class RegistryClient:
             return answer
         kind = NotFoundError if response.status in (400, 404) else UnavailableError
         raise kind(str(answer.get("error")))
+
+    async def packument(self, name: str) -> dict[str, Any]:
+        """Return a package's abbreviated packument. Raises NotFoundError, UnavailableError."""
+        headers = {"Accept": "application/vnd.npm.install-v1+json, application/json", "Accept-Encoding": "identity"}
+        try:
+            async with (
+                self._slots,
+                self._session.get(f"{self.url}/{quote(name, safe='@')}", headers=headers) as response,
+            ):
+                body = await response.json(content_type=None) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise UnavailableError(f"{self.url} did not tell the versions of {name}: {error}.") from error
+        if isinstance(body, dict):
+            return body
+        if response.status in (404, 405):
+            raise NotFoundError(f"{self.url} does not know {name}.")
+        raise UnavailableError(f"{self.url} answered {response.status} when asked for {name}.", hint="Try again later.")
 
     async def download(self, package: LockedPackage, target: Path) -> str:
         """Write a package's tarball to `target`, unchecked, and return its source.
@@ -184,10 +202,6 @@ async def _reason(response: aiohttp.ClientResponse) -> str:
     except orjson.JSONDecodeError:
         pass
     return f"it answered {response.status}, and does not say why."
-
-
-def _nobody(url: str) -> UnavailableError:
-    return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
 
 
 class _AgainError(Exception):

@@ -1,51 +1,39 @@
-"""`libreseed install`: resolve with npm, fetch from the registry, check, unpack, swap the new tree in.
+"""`libreseed install` and `ci`: resolve with npm, fetch from the registry, check, unpack, swap the new tree in.
 
-Install scripts are never run.
+Install scripts run only for the packages that package.json allows.
 """
 
 import asyncio
-import multiprocessing
-import os
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from libreseed.errors import IntegrityError, InvalidInputError
-from libreseed.modules.download import RegistryClient
-from libreseed.modules.lockfile import LockedPackage, Lockfile, read_lockfile
-from libreseed.modules.platforms import detect_platform, unsuitable
+from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.modules.fetching import Progress, fetch_all
+from libreseed.modules.files import as_store_error
+from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.lockfile import Lockfile, read_lockfile
+from libreseed.modules.locking import locked
+from libreseed.modules.plan import Plan, make_plan, out_of_step
 from libreseed.modules.project import Project
-from libreseed.modules.resolver import check_spec, resolve, restored_on_failure
-from libreseed.modules.tree import Fresh, Tree, link_shims
-from libreseed.modules.unpack import unpack
+from libreseed.modules.resolver import Change, resolve, restored_on_failure
+from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
+from libreseed.modules.staging import Staging
+from libreseed.modules.toplevel import link_shims
 
-MANY = 32
-"""From so many packages on, processes to unpack them are worth their start."""
-
-_HINT = "What was there before stays. Look at the entry in package-lock.json, and at: libreseed doctor"
-
-
-class Progress(Protocol):
-    """What an install tells while it works."""
-
-    def stage(self, text: str, total: int = 0) -> None:
-        """A new stage begins, with `total` packages to do."""
-
-    def advance(self) -> None:
-        """One more package is done."""
+Registry = Callable[[], AbstractAsyncContextManager[str]]
+"""Gives the URL of a registry while it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What an install did: counts of packages, seconds, tarballs by source, and whose install scripts were not run.
 
-    `packages` are in the tree, `fetched` of them new; `left_out` are optional ones for other systems.
+    `packages` are in the tree, `fetched` of them new; `left_out` are optional ones for other systems, `absent` such
+    that could not be had. `continued` were unpacked by an earlier install that did not get to its end.
     """
 
     packages: int
@@ -54,116 +42,162 @@ class Summary:
     seconds: float
     sources: Mapping[str, int]
     skipped_scripts: Sequence[str]
+    ran_scripts: Sequence[str] = ()
+    absent: Sequence[str] = ()
+    continued: int = 0
 
 
 async def install(
     project: Project,
-    registry: str,
-    specs: Sequence[str],
+    registry: Registry,
+    change: Change,
     *,
     shims: Mapping[str, bytes],
     progress: Progress,
+    clean: bool = False,
+    omit: Collection[str] = (),
+    scripts: bool = True,
+    shared: Path | None = None,
 ) -> Summary:
-    """Bring `.libreseed_modules` into line with package.json and `specs`, and the lock file with both.
+    """Bring `.libreseed_modules` into line with the lock file, and that with package.json and the `change`.
 
-    `registry` is a URL; `shims` the files of the npm package `libreseed`. Raises LibreseedError of many kinds; the tree
-    that was there before stays then.
+    With `clean` the lock file stays as it is, and every package is unpacked anew; `omit` are the kinds of packages to
+    leave out; with `scripts` those that are allowed run theirs; `shared` is the folder of `modules.shared`, if files
+    are to be shared with other projects; `shims` are the files of the npm package `libreseed`.
+    Raises LibreseedError of many kinds; the tree that was there before stays then.
     """
     started = time.monotonic()
-    for spec in specs:
-        check_spec(spec)
-    if not specs:
-        project.read_manifest()
-    async with RegistryClient(registry) as client:
-        await client.status()
-        with Tree(project, shims).locked() as tree, restored_on_failure(project):
-            progress.stage("Resolving")
-            await resolve(project, client.url, specs)
-            lockfile = await asyncio.to_thread(_read, project)
-            left_out = unsuitable(lockfile, await detect_platform())
-            packages = [package for location, package in lockfile.packages.items() if location not in left_out]
-            changed = await _bring_up_to_date(tree, packages, client, progress)
+    with locked(project):
+        async with AsyncExitStack() as stack:
+            opened = _OnDemand(registry, stack)
+            lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
+            plan = await make_plan(project, lockfile, omit, shims)
+            done = await _bring_up_to_date(project, plan, opened, progress, shared, clean=clean)
             await asyncio.to_thread(link_shims, project)
+        # The tree is in place: a script that fails puts nothing back.
+        ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
     return Summary(
-        packages=len(packages),
-        fetched=changed.total(),
-        left_out=len(left_out),
+        packages=len(plan.packages),
+        fetched=done.sources.total(),
+        left_out=plan.left_out,
         seconds=time.monotonic() - started,
-        sources=dict(changed),
-        skipped_scripts=sorted(f"{p.name}@{p.version}" for p in packages if p.has_install_script),
+        sources=dict(done.sources),
+        skipped_scripts=sorted({package.label for package in skipped}),
+        ran_scripts=sorted({package.label for package in ran}),
+        absent=sorted(done.absent),
+        continued=done.continued,
     )
 
 
-async def _bring_up_to_date(
-    tree: Tree, packages: Sequence[LockedPackage], client: RegistryClient, progress: Progress
-) -> Counter[str]:
-    """Return how many tarballs came from which source."""
-    if await asyncio.to_thread(tree.is_current, packages):
-        await asyncio.to_thread(tree.refresh)
-        return Counter()
-    reused = await asyncio.to_thread(tree.reusable, packages)
-    wanted = [package for package in packages if package.location not in reused and not package.in_bundle]
-    staging = await asyncio.to_thread(tree.prepare)
-    try:
-        progress.stage("Fetching", len(wanted))
-        sources: Counter[str] = Counter()
-        fresh: dict[str, Fresh] = {}
+class _OnDemand:
+    """The registry, opened when its URL is first asked for, and open as long as the stack."""
 
-        async def get(package: LockedPackage, work: Path) -> None:
-            source, fresh[package.location] = await _fetch(client, package, work, workers)
-            sources[source] += 1
-            progress.advance()
+    def __init__(self, registry: Registry, stack: AsyncExitStack) -> None:
+        self._registry = registry
+        self._stack = stack
+        self._url: str | None = None
 
-        with _workers(len(wanted)) as workers:
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    for number, package in enumerate(wanted):
-                        tasks.create_task(get(package, staging / str(number)))
-            except ExceptionGroup as group:
-                raise _first(group) from group
-        progress.stage("Linking")
-        await asyncio.to_thread(tree.replace, packages, fresh, reused)
-        return sources
-    finally:
-        await asyncio.to_thread(tree.clear)
+    async def url(self) -> str:
+        if self._url is None:
+            self._url = await self._stack.enter_async_context(self._registry())
+        return self._url
 
 
-async def _fetch(client: RegistryClient, package: LockedPackage, work: Path, workers: Executor) -> tuple[str, Fresh]:
-    """Fetch a package and unpack it to `work`. Raises IntegrityError, and as `download` does."""
-    assert package.digest is not None  # noqa: S101 - a lock file entry without it is refused
-    tarball = work.with_suffix(".tgz")
-    source = await client.download(package, tarball)
-    try:
-        unpacked = await asyncio.get_running_loop().run_in_executor(workers, unpack, tarball, package.digest, work)
-    except IntegrityError as error:
-        raise IntegrityError(f"{package.name}@{package.version} from {source}: {error.message}", hint=_HINT) from error
-    await asyncio.to_thread(tarball.unlink)
-    return source, Fresh(work, unpacked.has_modules)
+async def _settle(
+    project: Project, registry: _OnDemand, change: Change, stack: AsyncExitStack, progress: Progress, *, clean: bool
+) -> Lockfile:
+    """Return the lock file, up to date. What is changed for that goes back when the install fails."""
+    before = await asyncio.to_thread(_read, project)
+    if clean:
+        if before is None:
+            raise NotFoundError(f"There is no package-lock.json in {project.root}.", hint="Make it: libreseed install")
+        if (problem := out_of_step(project, before)) is not None:
+            raise InvalidInputError(problem, hint="Bring the lock file up to date: libreseed install")
+        return before
+    manifest = project.read_manifest() if not change.specs else {}
+    # New workspaces and other overrides do not show in what the lock file says; npm finds out.
+    telling = not manifest.get("workspaces") and not manifest.get("overrides")
+    if before is not None and not change.is_wanted and telling and out_of_step(project, before) is None:
+        return before
+    folders = before.asked if before is not None else ()
+    stack.enter_context(restored_on_failure(project, *(Project(project.root / each).manifest for each in folders)))
+    progress.stage("Resolving")
+    await resolve(project, await registry.url(), change)
+    after = await asyncio.to_thread(_read, project)
+    if after is None:
+        raise InvalidInputError("npm wrote no package-lock.json.", hint="Does .npmrc turn it off?")
+    return after
 
 
-@contextmanager
-def _workers(packages: int) -> Iterator[Executor]:
-    """Give what unpacks: processes for many packages, because threads would keep the downloads from the interpreter."""
-    if packages < MANY:
-        workers: Executor = ThreadPoolExecutor(os.cpu_count())
-    else:
-        context = multiprocessing.get_context("spawn")
-        no_interrupt = (signal.SIGINT, signal.SIG_IGN)  # this process gets it too, and ends them
-        workers = ProcessPoolExecutor(os.cpu_count(), context, initializer=signal.signal, initargs=no_interrupt)
-    try:
-        yield workers
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def _first(group: ExceptionGroup) -> Exception:
-    """Return the first of the errors that happened side by side."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error
-
-
-def _read(project: Project) -> Lockfile:
+def _read(project: Project) -> Lockfile | None:
     try:
         return read_lockfile(project.lockfile.read_bytes())
     except FileNotFoundError:
-        raise InvalidInputError("npm wrote no package-lock.json.", hint="Does .npmrc turn it off?") from None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    sources: Counter[str]
+    absent: Collection[str] = ()
+    continued: int = 0
+
+
+async def _bring_up_to_date(
+    project: Project, plan: Plan, registry: _OnDemand, progress: Progress, shared: Path | None, *, clean: bool
+) -> _Done:
+    with as_store_error():
+        if not clean and await asyncio.to_thread(lambda: all(tree.is_current() for tree in plan.trees)):
+            for tree in plan.trees:
+                await asyncio.to_thread(tree.refresh)
+            return _Done(Counter())
+        staging = Staging(project.folder / ".staging")
+        await asyncio.to_thread(staging.open)
+        reused = set().union(*(tree.reusable() for tree in plan.trees)) if not clean else set()
+        wanted = [each for each in plan.packages if each.kind in ("registry", "packed") and each.location not in reused]
+        missing = [package for package in wanted if not staging.place(package).exists()]
+        done = _Done(Counter(), (), len(wanted) - len(missing))
+        if missing:
+            progress.stage("Fetching", len(missing))
+            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress, shared)
+            done = _Done(fetched.sources, fetched.absent, done.continued)
+        progress.stage("Linking")
+        fresh = {package.location: staging.place(package) for package in wanted if package.location not in done.absent}
+        await asyncio.to_thread(_replace, plan, staging, fresh, reused, done.absent)
+    return done
+
+
+def _replace(
+    plan: Plan, staging: Staging, fresh: Mapping[str, Path], reused: Collection[str], absent: Collection[str]
+) -> None:
+    try:
+        staged = []
+        for number, tree in enumerate(plan.trees):
+            tree.leave_out(absent)
+            staged.append(staging.tree(number))
+            tree.build(staged[-1], fresh, reused)
+        for tree, folder in zip(plan.trees, staged, strict=True):
+            tree.swap(folder)
+    finally:
+        staging.clear()
+
+
+def _with_scripts(plan: Plan) -> list[LockedPackage]:
+    return [package for package in plan.packages if may_have_scripts(package)]
+
+
+async def _run_scripts(
+    project: Project, plan: Plan, progress: Progress
+) -> tuple[list[LockedPackage], list[LockedPackage]]:
+    """Run what is allowed and has not run in this tree yet; return that, and what has not been allowed."""
+    allowed = read_allowed(project.read_manifest()) if project.manifest.is_file() else {}
+    skipped = [package for package in _with_scripts(plan) if not is_allowed(package, allowed)]
+    ran = []
+    for tree in plan.trees:
+        mine = [each for each in tree.packages if may_have_scripts(each) and is_allowed(each, allowed)]
+        if pending := await asyncio.to_thread(tree.unbuilt, mine):
+            progress.stage("Running install scripts", len(pending))
+            await run_scripts(tree.folder, pending)
+            await asyncio.to_thread(tree.note_built, pending)
+            ran += pending
+    return ran, skipped

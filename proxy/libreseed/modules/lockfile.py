@@ -1,86 +1,91 @@
 """Reads package-lock.json (lockfileVersion 2 and 3) into the packages that are to be installed.
 
-Everything in it is hostile input: a location is only ever nested `node_modules/<name>`, and a package
-comes from the registry with a sha512 or not at all.
 Source: npm's documentation of package-lock.json.
 """
 
-import re
+import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from libreseed.errors import InvalidInputError
-from libreseed.packages.integrity import parse_integrity
-from libreseed.packages.names import check_name, tarball_file
+from libreseed.modules.lockentry import Dependencies, Entry, LockedPackage, is_inside, read_entry
 
 MAX_BYTES = 64 * 2**20
 MAX_PACKAGES = 100_000
 SHIMS_LOCATION = "node_modules/libreseed"
 """Rendered by LibreSeed itself, whatever the lock file says about it."""
 
-_VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]{0,255}", re.ASCII)
-_FILE = re.compile(r"[^/\\\x00-\x1f]{1,255}\.tgz")
 _SHIMS_FOLDER = ".libreseed_modules/node_modules/libreseed"
+SHIMS_RANGE = f"file:{_SHIMS_FOLDER}"
+"""How a package.json may ask for the shims."""
 
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What a package asks for: names, without ranges, which the resolver has settled already."""
-
-    required: frozenset[str]
-    optional: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class LockedPackage:
-    """One folder to be installed.
-
-    `location` is `node_modules/a/node_modules/@s/b`, relative to `.libreseed_modules`; `name` is the name on the
-    registry, which differs from the folder's for an alias; `digest` is the tarball's 64-byte SHA-512, None for
-    a package that comes inside another's tarball (`in_bundle`).
-    """
-
-    location: str
-    name: str
-    version: str
-    digest: bytes | None
-    file: str
-    bin: Mapping[str, str] = field(default_factory=dict)
-    os: tuple[str, ...] = ()
-    cpu: tuple[str, ...] = ()
-    libc: tuple[str, ...] = ()
-    node: str = ""
-    optional: bool = False
-    in_bundle: bool = False
-    has_install_script: bool = False
-    dependencies: Dependencies = Dependencies(frozenset(), frozenset())
+_NO_DEPENDENCIES = Dependencies({}, {})
+_ASKED_FOR = (
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Lockfile:
-    """`packages` by location; `root` is what the project itself depends on."""
+    """`packages` by location, links and the folders that they lead to among them; `root` is what the project itself
+    depends on, `asked` the same as npm wrote it down, by kind, for the project ("") and each folder."""
 
     root: Dependencies
     packages: Mapping[str, LockedPackage]
+    asked: Mapping[str, Mapping[str, Any]]
+
+    def dependencies(self, location: str) -> Dependencies:
+        """Return what the package there depends on; "" is the project. A link has none of its own."""
+        if not location:
+            return self.root
+        package = self.packages[location]
+        return package.dependencies if package.kind != "link" else _NO_DEPENDENCIES
+
+    def find(self, source: str, name: str) -> str | None:
+        """Return where Node finds `name` from the package at `source`: nearest folder first, then upwards."""
+        folder = source
+        while True:
+            candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
+            if candidate in self.packages:
+                return candidate
+            if not folder:
+                return None
+            if "node_modules/" in folder:
+                folder = folder.rpartition("node_modules/")[0].rstrip("/")
+            else:
+                folder = folder.rpartition("/")[0]
+
+    def missing(self) -> str | None:
+        """Return a sentence about a dependency that the lock file has no package for, or None."""
+        for source in ("", *(place for place, package in self.packages.items() if package.kind != "folder")):
+            for name, range_ in self.dependencies(source).required.items():
+                found = self.find(source, name) is not None or range_ == SHIMS_RANGE
+                if not found and (not source or not self.packages[source].optional):
+                    return f"package-lock.json lacks {name}@{range_}, which {source or 'the project'} needs."
+        return None
 
 
-def names_of(location: str) -> list[str]:
-    """Return the package names in a location: `["a", "@s/b"]`. Raises InvalidInputError when it is anything else."""
-    prefix, _, rest = location.partition("node_modules/")
-    if prefix or not rest:
-        raise InvalidInputError(f"package-lock.json holds the folder {location[:120]!r}, outside of node_modules.")
-    return [check_name(name) for name in rest.split("/node_modules/")]
+def asked_for(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a package.json asks for as npm writes it down in a lock file's entry of the project."""
+    asked = {key: manifest[key] for key in _ASKED_FOR if isinstance(manifest.get(key), dict) and manifest[key]}
+    optional = asked.get("optionalDependencies", {})
+    if "dependencies" in asked:
+        asked["dependencies"] = {name: value for name, value in asked["dependencies"].items() if name not in optional}
+    return {key: value for key, value in asked.items() if value}
 
 
 def read_lockfile(text: bytes) -> Lockfile:
     """Parse and check a whole lock file.
 
-    Raises InvalidInputError: not a lock file of version 2 or 3, a folder outside of node_modules, a package
-    without sha512, or one from git, a folder, a workspace or a bare URL (not supported yet).
+    Raises InvalidInputError: not a lock file of version 2 or 3, a folder outside of the project, a link that leads
+    outside and that package.json does not ask for, or a package without sha512.
     """
     if len(text) > MAX_BYTES:
         raise InvalidInputError(f"package-lock.json is larger than {MAX_BYTES // 2**20} MiB.")
@@ -95,112 +100,33 @@ def read_lockfile(text: bytes) -> Lockfile:
         )
     if len(entries) > MAX_PACKAGES:
         raise InvalidInputError(f"package-lock.json lists more than {MAX_PACKAGES} packages.")
-    root = _Entry("", entries.get("", {}))
-    if root.get("workspaces"):
-        raise InvalidInputError("This project has workspaces, which LibreSeed does not install yet.")
+    root = Entry("", entries.get("", {}))
+    ours = {"", SHIMS_LOCATION, _SHIMS_FOLDER}
     packages = {
-        location: _read_package(_Entry(location, entry))
-        for location, entry in entries.items()
-        if location not in ("", SHIMS_LOCATION, _SHIMS_FOLDER)
+        location: read_entry(Entry(location, entry)) for location, entry in entries.items() if location not in ours
     }
-    return Lockfile(root.dependencies(dev=True), packages)
+    dependencies = root.dependencies(dev=True)
+    _check_folders(packages, dependencies)
+    folders = ["", *(location for location, package in packages.items() if package.kind == "folder")]
+    return Lockfile(dependencies, packages, {folder: asked_for(entries.get(folder, {})) for folder in folders})
 
 
-class _Entry:
-    """One value of `packages`, read with its types checked."""
-
-    def __init__(self, location: str, value: object) -> None:
-        self.location = location
-        if not isinstance(value, dict):
-            raise self.error("is not an object")
-        self._value: dict[str, Any] = value
-
-    def error(self, problem: str, hint: str = "") -> InvalidInputError:
-        return InvalidInputError(f"package-lock.json: {(self.location or 'the project')[:120]} {problem}.", hint=hint)
-
-    def get(self, key: str) -> Any:
-        return self._value.get(key)
-
-    def text(self, key: str) -> str:
-        value = self._value.get(key, "")
-        if not isinstance(value, str):
-            raise self.error(f"has a {key!r} that is no text")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._value.get(key, ())
-        value = (value,) if isinstance(value, str) else value
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise self.error(f"has a {key!r} that is no list of texts")
-        return tuple(value)
-
-    def table(self, key: str) -> dict[str, Any]:
-        value = self._value.get(key, {})
-        if isinstance(value, list):  # `engines` of very old packages
-            return {}
-        if not isinstance(value, dict):
-            raise self.error(f"has a {key!r} that is no object")
-        return value
-
-    def dependencies(self, *, dev: bool = False) -> Dependencies:
-        peers_meta = self.table("peerDependenciesMeta")
-        optional_peers = {name for name, meta in peers_meta.items() if isinstance(meta, dict) and meta.get("optional")}
-        peers = self.table("peerDependencies").keys()
-        optional = self.table("optionalDependencies").keys() | (peers & optional_peers)
-        required = self.table("dependencies").keys() | peers
-        if dev:
-            required |= self.table("devDependencies").keys()
-        return Dependencies(frozenset(required - optional), frozenset(optional))
-
-
-def _read_package(entry: _Entry) -> LockedPackage:
-    if entry.get("link") or not entry.location.startswith("node_modules/"):
-        raise entry.error("is a linked folder or workspace, which LibreSeed does not install yet")
-    name = check_name(entry.text("name") or names_of(entry.location)[-1])
-    names_of(entry.location)
-    version = entry.text("version")
-    if not _VERSION.fullmatch(version):
-        raise entry.error(f"has no proper version: {version[:80]!r}")
-    in_bundle = entry.get("inBundle") is True
-    bins = entry.table("bin")
-    if not all(isinstance(target, str) for target in bins.values()):
-        raise entry.error("has a 'bin' that is no table of texts")
-    node = entry.table("engines").get("node", "")
-    return LockedPackage(
-        location=entry.location,
-        name=name,
-        version=version,
-        digest=None if in_bundle else _digest(entry),
-        file=_tarball_file(entry, name, version),
-        bin=bins,
-        os=entry.texts("os"),
-        cpu=entry.texts("cpu"),
-        libc=entry.texts("libc"),
-        node=node if isinstance(node, str) else "",
-        optional=entry.get("optional") is True,
-        in_bundle=in_bundle,
-        has_install_script=entry.get("hasInstallScript") is True,
-        dependencies=entry.dependencies(),
-    )
-
-
-def _digest(entry: _Entry) -> bytes:
-    digest = parse_integrity(entry.text("integrity"))
-    if digest is None:
-        raise entry.error(
-            "has no sha512 integrity, so nothing can be checked against it",
-            hint="Remove this entry's 'resolved' and 'integrity' and run the install again.",
-        )
-    return digest
-
-
-def _tarball_file(entry: _Entry, name: str, version: str) -> str:
-    """Return the tarball's file name on the registry; some old ones do not follow the rule."""
-    resolved = entry.text("resolved")
-    if not resolved:  # npm's omit-lockfile-registry-resolved
-        return tarball_file(name, version)
-    url = urlsplit(resolved)
-    file = unquote(url.path.rpartition("/")[2])
-    if url.scheme not in ("http", "https") or "/-/" not in url.path or not _FILE.fullmatch(file):
-        raise entry.error(f"does not come from an npm registry but from {resolved[:120]!r}, which is not supported yet")
-    return file
+def _check_folders(packages: Mapping[str, LockedPackage], root: Dependencies) -> None:
+    """Raise InvalidInputError when a link or folder is not of this project, and not asked for by package.json."""
+    named = {
+        posixpath.normpath(range_.partition(":")[2] or range_)
+        for range_ in (*root.required.values(), *root.optional.values())
+        if range_.startswith(("file:", "link:", "../"))
+    }
+    for package in packages.values():
+        place = package.origin if package.kind == "link" else package.location if package.kind == "folder" else None
+        if place is not None and not is_inside(place) and posixpath.normpath(place) not in named:
+            raise InvalidInputError(
+                f"package-lock.json: {package.location[:120]} leads to {place[:120]!r}, outside of the project.",
+                hint="Only a folder that package.json itself asks for, by file:, may be elsewhere.",
+            )
+        above = package.location.rpartition("/node_modules/")[0]
+        if above in packages and packages[above].kind == "link":
+            raise InvalidInputError(f"package-lock.json: {package.location[:120]} lies behind a link.")
+        if package.kind == "link" and package.origin not in packages and package.origin != ".":
+            raise InvalidInputError(f"package-lock.json: {package.location[:120]} links to a folder that it lacks.")

@@ -6,14 +6,13 @@ only it needs. Source: npm's `npm-install-checks` and `@npmcli/arborist` (option
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import nodesemver
-
 from libreseed.errors import InvalidInputError, UnavailableError
-from libreseed.modules.lockfile import LockedPackage, Lockfile
+from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.lockfile import Lockfile
 from libreseed.npm import find_command
 from libreseed.processes import run
 
@@ -53,6 +52,20 @@ async def detect_platform(*, timeout: float = PROBE_TIMEOUT) -> Platform:
         ) from None
 
 
+def omitted(lockfile: Lockfile, kinds: Collection[str]) -> set[str]:
+    """Return the locations to leave out when the user wants none of these kinds: "dev", "optional", "peer"."""
+    if not kinds:
+        return set()
+    return {
+        location
+        for location, package in lockfile.packages.items()
+        if (package.peer and "peer" in kinds)
+        or (package.dev and "dev" in kinds)
+        or (package.optional and "optional" in kinds)
+        or (package.dev_optional and {"dev", "optional"} <= set(kinds))
+    }
+
+
 def unsuitable(lockfile: Lockfile, platform: Platform) -> set[str]:
     """Return the locations to leave out on this platform.
 
@@ -90,6 +103,8 @@ def _suits_system(package: LockedPackage, platform: Platform) -> bool:
 def _suits_node(package: LockedPackage, platform: Platform) -> bool:
     if not package.node:
         return True
+    import nodesemver  # slow to import, and few packages need it
+
     try:
         return bool(nodesemver.satisfies(platform.node, package.node, loose=True, include_prerelease=True))
     except ValueError:
@@ -112,22 +127,24 @@ class _Edge(NamedTuple):
 
 
 class _Graph:
-    """Who depends on whom, found as Node finds it: in the package's own node_modules, then upwards."""
+    """Who depends on whom; a link depends on the folder that it leads to."""
 
     def __init__(self, lockfile: Lockfile) -> None:
         self.outgoing: dict[str, list[_Edge]] = defaultdict(list)
         self.incoming: dict[str, list[_Edge]] = defaultdict(list)
-        for source, dependencies in (
-            ("", lockfile.root),
-            *((package.location, package.dependencies) for package in lockfile.packages.values()),
-        ):
+        for source in ("", *lockfile.packages):
+            dependencies = lockfile.dependencies(source)
             for names, optional in ((dependencies.required, False), (dependencies.optional, True)):
                 for name in names:
-                    target = _resolve(source, name, lockfile.packages)
+                    target = lockfile.find(source, name)
                     if target is not None:
-                        edge = _Edge(source, target, optional)
-                        self.outgoing[source].append(edge)
-                        self.incoming[target].append(edge)
+                        self._add(_Edge(source, target, optional))
+            if source and lockfile.packages[source].kind == "link":
+                self._add(_Edge(source, lockfile.packages[source].origin, optional=False))
+
+    def _add(self, edge: _Edge) -> None:
+        self.outgoing[edge.source].append(edge)
+        self.incoming[edge.target].append(edge)
 
     def optional_set(self, location: str, left_out: set[str]) -> set[str]:
         """Return what goes when this optional package goes; `left_out` has gone before."""
@@ -151,14 +168,3 @@ def _closure(nodes: set[str], neighbours: Callable[[str], Iterable[str]]) -> set
                 nodes.add(node)
                 pending.append(node)
     return nodes
-
-
-def _resolve(source: str, name: str, packages: Mapping[str, LockedPackage]) -> str | None:
-    folder = source
-    while True:
-        candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
-        if candidate in packages:
-            return candidate
-        if not folder:
-            return None
-        folder = folder.rpartition("node_modules/")[0].rstrip("/")

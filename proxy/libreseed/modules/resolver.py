@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -13,40 +14,47 @@ from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, U
 from libreseed.modules.files import write_whole
 from libreseed.modules.project import Project
 from libreseed.npm import complaints, default_registry, run_npm
-from libreseed.packages.names import check_name
 
 TIMEOUT = 900.0
 _CONFIG_TIMEOUT = 60.0
 
 _LOCK_ONLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
-_RANGE = re.compile(r"[^:/\\\x00-\x1f]{0,256}")
+_SPEC = re.compile(r"[^-\x00-\x20][^\x00-\x1f]{0,2000}")
 _CODE = re.compile(r"^npm (?:error|ERR!) code (\S+)$", re.MULTILINE)
 _NETWORK_CODES = frozenset(
     {"ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "ERR_SOCKET_TIMEOUT", "FETCH_ERROR"}
 )
 
 
-def check_spec(spec: str) -> str:
-    """Return `spec` when it asks for a package of the registry: `name`, `name@range` or `alias@npm:name@range`.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change before an install: npm's command (`install`, `uninstall` or `update`), what follows it as
+    arguments, and options of npm's such as `--save-dev`. The default changes nothing but brings the lock file up to
+    date."""
 
-    Raises InvalidInputError: git, URLs and folders are not supported yet.
+    command: str = "install"
+    specs: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.command != "install" or bool(self.specs)
+
+
+def check_spec(spec: str) -> str:
+    """Return `spec` when npm may be asked for it: `name`, `name@range`, `alias@npm:name@range`, a folder, git, a URL.
+
+    Raises InvalidInputError.
     """
-    at = spec.find("@", 1)
-    name, range_ = (spec[:at], spec[at + 1 :]) if at > 0 else (spec, "")
-    check_name(name)
-    if range_.startswith("npm:"):
-        return f"{name}@npm:{check_spec(range_.removeprefix('npm:'))}"
-    if not _RANGE.fullmatch(range_):
-        raise InvalidInputError(
-            f"{spec[:120]!r} does not ask for a version of a package on a registry.", hint="Write it like name@^1.2.3"
-        )
+    if not _SPEC.fullmatch(spec):
+        raise InvalidInputError(f"{spec[:120]!r} does not ask for a package.", hint="Write it like name@^1.2.3")
     return spec
 
 
 @contextmanager
-def restored_on_failure(project: Project) -> Iterator[None]:
-    """Put package.json and the lock file back as they were when the body raises."""
-    paths = (project.manifest, project.lockfile)
+def restored_on_failure(project: Project, *manifests: Path) -> Iterator[None]:
+    """Put package.json, the lock file and other `manifests` back as they were when the body raises."""
+    paths = (project.manifest, project.lockfile, *manifests)
     before = [_content(path) for path in paths]
     try:
         yield
@@ -92,8 +100,8 @@ def _put_back(path: Path, content: bytes | None) -> None:
         write_whole(path, content)
 
 
-async def resolve(project: Project, registry: str, specs: Sequence[str], *, timeout: float = TIMEOUT) -> None:
-    """Bring package-lock.json into line with package.json and `specs` (`name`, `name@range`).
+async def resolve(project: Project, registry: str, change: Change, *, timeout: float = TIMEOUT) -> None:
+    """Make a change to package.json, and bring package-lock.json into line with it.
 
     `registry` is a URL. Raises InvalidInputError, NotFoundError, or UnavailableError: no npm, no answer from the
     registry, or not done within `timeout` seconds.
@@ -101,10 +109,10 @@ async def resolve(project: Project, registry: str, specs: Sequence[str], *, time
     # npm is told its project by a package.json there: with --prefix it would pass over the machine's own npmrc.
     if not project.manifest.exists():
         await asyncio.to_thread(write_whole, project.manifest, b"{}\n")
-    command = ["install", *_LOCK_ONLY, "--loglevel=error", "--registry", registry]
+    command = [change.command, *_LOCK_ONLY, *change.options, "--loglevel=error", "--registry", registry]
     record = project.root / "node_modules" / ".package-lock.json"
     with _kept_as_it_is(record), _without_shims_link(project):
-        done = await run_npm([*command, "--", *specs], project.root, timeout=timeout)
+        done = await run_npm([*command, "--", *map(check_spec, change.specs)], project.root, timeout=timeout)
     if done.code:
         raise explain(done.errors)
     await _make_portable(project.lockfile, registry)

@@ -37,6 +37,7 @@ from libreseed.registry.leaving import Leaving
 from libreseed.registry.packuments import PackumentEndpoints
 from libreseed.registry.paths import PackagePath, raw_path, read_package_path
 from libreseed.registry.permissions import Permissions
+from libreseed.registry.prefetch import PrefetchEndpoint
 from libreseed.registry.profile import ProfileEndpoints
 from libreseed.registry.provenance import ProvenanceEndpoints
 from libreseed.registry.search import SearchEndpoint
@@ -89,12 +90,14 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     writing = WritingEndpoints(services.releases, services.blobs, services.accounts, stars, identity, permissions)
     advisories = AdvisoryEndpoints(services.advisories)
     provenance = ProvenanceEndpoints(services.provenance, permissions)
+    prefetch = PrefetchEndpoint(services.tarballs, services.counter, services.blobs.folder, permissions)
     return Starlette(
         routes=[
             Route("/", registry.status),
             Route("/-/ping", registry.ping),
             Route("/-/libreseed/status", registry.status),
             Route(f"{INFO}{{package:path}}", InfoEndpoint(services.info, permissions).info),
+            Route("/-/libreseed/prefetch", prefetch.prefetch, methods=["POST"]),
             Route("/-/whoami", accounts.whoami),
             Route("/-/user/org.couchdb.user:{user}", accounts.login, methods=["PUT"]),
             Route("/-/user/org.couchdb.user:{user}/-rev/{rev}", accounts.login, methods=["PUT"]),

@@ -33,6 +33,11 @@ class BlobStore:
         self._blobs = swarm_dir / "blobs"
         self._incoming = swarm_dir / "incoming"
 
+    @property
+    def folder(self) -> Path:
+        """Where the blobs are: `ab/ab…`."""
+        return self._blobs
+
     async def open(self) -> None:
         """Make the folders; throw away what an earlier process left half-written. Raises StoreError."""
         await asyncio.to_thread(self._open)

@@ -1,0 +1,111 @@
+"""Asks a node for all tarballs of a lock file at once, and learns of each as soon as the node has it.
+
+A node on this machine names its store, so that the tarballs are read from there and not sent. What the store gives
+is checked like anything else.
+"""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from libreseed.errors import LibreseedError, NotFoundError, UnavailableError
+from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.probe import connect
+
+PATH = "/-/libreseed/prefetch"
+TIMEOUT = 300.0
+"""Seconds without a word from the node after which it is given up."""
+
+_GONE = frozenset({400, 401, 403, 404})
+
+_Put = Callable[[bytes | LibreseedError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A tarball that the node has now: its source, and its file if it can be read here. Or why it will not come."""
+
+    package: LockedPackage
+    source: str = ""
+    file: Path | None = None
+    error: LibreseedError | None = None
+
+
+async def prefetch(url: str, packages: Sequence[LockedPackage]) -> AsyncGenerator[Arrival, None]:
+    """Yield what becomes of each package's tarball; of none when the registry at `url` is no node of LibreSeed.
+
+    Raises UnavailableError: no answer, or it broke off.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[bytes | LibreseedError | None] = asyncio.Queue()
+
+    def put(item: bytes | LibreseedError | None) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+    connection = connect(url, timeout=TIMEOUT)
+    reading = asyncio.create_task(asyncio.to_thread(_read, connection, url, packages, put))
+    try:
+        store: Path | None = None
+        while (item := await arrived.get()) is not None:
+            if isinstance(item, LibreseedError):
+                raise item
+            line = json.loads(item)
+            if "store" in line:
+                store = Path(line["store"]) if os.access(line["store"], os.R_OK | os.X_OK) else None
+            else:
+                yield _arrival(packages[line["number"]], line, store)
+    finally:
+        _hang_up(connection)
+        await reading
+
+
+def _arrival(package: LockedPackage, line: dict[str, Any], store: Path | None) -> Arrival:
+    if "error" in line:
+        kind = NotFoundError if line["status"] in _GONE else UnavailableError
+        message = f"{package.label} is not to be had: {line['error']}"
+        return Arrival(package, error=kind(message, hint="See: libreseed doctor"))
+    file = None
+    if store is not None and package.digest is not None:
+        name = package.digest.hex()
+        file = store / name[:2] / name
+        file = file if os.access(file, os.R_OK) else None
+    return Arrival(package, line["source"], file)
+
+
+def _read(connection: http.client.HTTPConnection, url: str, packages: Sequence[LockedPackage], put: _Put) -> None:
+    """Hand on the answer line by line, and None at its end. Runs in a thread."""
+    wanted = [[package.name, package.file, (package.digest or b"").hex()] for package in packages]
+    path = urlsplit(url).path.rstrip("/") + PATH
+    ended = False
+    try:
+        with closing(connection):
+            connection.request("POST", path, json.dumps(wanted), {"Content-Type": "application/json"})
+            with connection.getresponse() as answer:
+                if answer.status != 200:
+                    put(None)
+                    return
+                for line in answer:
+                    ended = line == b"{}\n"
+                    if not ended:
+                        put(line)
+    except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+        # The last two: the connection was closed by `_hang_up` while it was read.
+        put(UnavailableError(f"{url} gave no answer: {error}.", hint="Is it running? See: libreseed status"))
+        return
+    put(None if ended else UnavailableError(f"{url} broke off its answer.", hint="Try again."))
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """End the answer that the thread may still be waiting for."""
+    if (sock := connection.sock) is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

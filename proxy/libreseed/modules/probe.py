@@ -1,0 +1,48 @@
+"""Asks whether a registry answers. The standard library does, which is quicker to load than the HTTP client."""
+
+import asyncio
+import http.client
+from urllib.parse import urlsplit
+
+from libreseed.errors import InvalidInputError, UnavailableError
+
+TIMEOUT = 10.0
+
+
+def connect(url: str, *, timeout: float) -> http.client.HTTPConnection:
+    """Return a connection to the host of a registry's URL, not opened yet. Raises InvalidInputError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInputError(f"{url[:120]!r} is not the URL of a registry.", hint="Such as http://localhost:4880")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname, port, timeout=timeout)
+
+
+async def probe(url: str, *, timeout: float = TIMEOUT) -> None:
+    """Ask for the status page within `timeout` seconds; any answer but a failure of the server's will do.
+
+    Raises InvalidInputError, UnavailableError.
+    """
+    connection = connect(url, timeout=timeout)
+    status = await asyncio.to_thread(_status, connection, f"{urlsplit(url).path.rstrip('/')}/-/libreseed/status")
+    if status >= 500:
+        raise nobody_answers(url)
+
+
+def nobody_answers(url: str) -> UnavailableError:
+    """Return the error that says so."""
+    return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
+
+
+def _status(connection: http.client.HTTPConnection, path: str) -> int:
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 599
+    finally:
+        connection.close()

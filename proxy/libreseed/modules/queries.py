@@ -1,0 +1,161 @@
+"""What is in the lock file, why, and what is newer: `libreseed list`, `why` and `outdated`."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nodesemver
+
+from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.modules.lockfile import Lockfile, read_lockfile
+from libreseed.modules.project import Project
+
+MAX_DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a list: how deep it is, the name and range that are asked for, where that is found (None: nowhere),
+    its version, and whether it was listed before and is not gone into again."""
+
+    depth: int
+    name: str
+    range: str
+    location: str | None
+    version: str
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Who needs a package: the location of the one that does ("" is the project), the range that it asks for."""
+
+    location: str
+    range: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A dependency with a newer version: the one in the lock file, the newest in the range, the one tagged latest."""
+
+    name: str
+    current: str
+    wanted: str
+    latest: str
+
+
+def read_project(project: Project) -> Lockfile:
+    """Return the project's lock file. Raises NotFoundError, InvalidInputError."""
+    try:
+        return read_lockfile(project.lockfile.read_bytes())
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"There is no package-lock.json in {project.root}.", hint="Make it with: libreseed install"
+        ) from None
+
+
+def list_tree(lockfile: Lockfile, depth: int) -> Iterator[Listed]:
+    """Yield what the project depends on, down to `depth`, each package's own dependencies once."""
+    return _list_below(lockfile, "", 0, min(depth, MAX_DEPTH), set())
+
+
+def _list_below(lockfile: Lockfile, source: str, depth: int, limit: int, seen: set[str]) -> Iterator[Listed]:
+    dependencies = lockfile.dependencies(source)
+    for name, range_ in sorted({**dependencies.optional, **dependencies.required}.items()):
+        location = lockfile.find(source, name)
+        if location is None:
+            if name in dependencies.required:
+                yield Listed(depth, name, range_, None, "", seen=False)
+            continue
+        target = _real(lockfile, location)
+        again = target in seen
+        version = lockfile.packages[target].version if target else ""
+        yield Listed(depth, name, range_, location, version, seen=again)
+        if depth < limit and not again:
+            seen.add(target)
+            yield from _list_below(lockfile, target, depth + 1, limit, seen)
+
+
+def _real(lockfile: Lockfile, location: str) -> str:
+    """Return the folder that a link leads to, or the location itself; "" for a link to the project."""
+    package = lockfile.packages[location]
+    if package.kind != "link":
+        return location
+    return package.origin if package.origin != "." else ""
+
+
+def find_reasons(lockfile: Lockfile) -> dict[str, list[Reason]]:
+    """Return for each location who needs it; a link's folder is needed by the link."""
+    reasons: dict[str, list[Reason]] = {location: [] for location in lockfile.packages}
+    for source in ("", *lockfile.packages):
+        dependencies = lockfile.dependencies(source)
+        for name, range_ in {**dependencies.optional, **dependencies.required}.items():
+            location = lockfile.find(source, name)
+            if location is not None:
+                reasons[location].append(Reason(source, range_))
+        if source and lockfile.packages[source].kind == "link" and lockfile.packages[source].origin in reasons:
+            reasons[lockfile.packages[source].origin].append(Reason(source, "link"))
+    return reasons
+
+
+def find_named(lockfile: Lockfile, name: str) -> list[str]:
+    """Return the locations of a package by its name, by its name on the registry, or of a location itself.
+
+    Raises NotFoundError when there is none.
+    """
+    found = [
+        location
+        for location, package in lockfile.packages.items()
+        if name in (location, package.name, location.rpartition("node_modules/")[2])
+    ]
+    if not found:
+        raise NotFoundError(f"package-lock.json has no {name}.", hint="See what it has with: libreseed list --all")
+    return found
+
+
+async def find_outdated(lockfile: Lockfile, url: str, names: Sequence[str]) -> list[Outdated]:
+    """Return the project's own dependencies, or those in `names`, of which the registry has newer versions.
+
+    Raises UnavailableError, NotFoundError.
+    """
+    from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
+
+    ranges = {**lockfile.root.optional, **lockfile.root.required}
+    wanted = {}
+    for name in names or ranges:
+        location = lockfile.find("", name)
+        if location is not None and lockfile.packages[location].kind == "registry":
+            wanted[name] = lockfile.packages[location]
+        elif names:
+            raise NotFoundError(f"{name} is no dependency from the registry.", hint="See: libreseed list")
+    async with RegistryClient(url) as client:
+        packuments = await asyncio.gather(*(client.packument(package.name) for package in wanted.values()))
+    found = []
+    for (name, package), packument in zip(wanted.items(), packuments, strict=True):
+        range_ = ranges.get(name, "*")
+        range_ = range_.rpartition("@")[2] if range_.startswith("npm:") else range_
+        latest = str(packument.get("dist-tags", {}).get("latest", package.version))
+        newest = newest_in(range_, packument, package.version)
+        if {newest, latest} != {package.version}:
+            found.append(Outdated(name, package.version, newest, latest))
+    return sorted(found, key=lambda each: each.name)
+
+
+def newest_in(range_: str, packument: dict[str, Any], current: str) -> str:
+    """Return the newest version in a range, or the one that a tag of that name points to; else `current`."""
+    tags, versions = packument.get("dist-tags", {}), packument.get("versions", {})
+    if not isinstance(tags, dict) or not isinstance(versions, dict):
+        raise InvalidInputError("The registry sent a packument without versions.")
+    if range_ in tags:
+        return str(tags[range_])
+    fit = []
+    for version in versions:
+        try:
+            if nodesemver.satisfies(version, range_, loose=True):
+                fit.append(version)
+        except ValueError:
+            continue
+    if tags.get("latest") in fit:
+        return str(tags["latest"])
+    return str(nodesemver.max_satisfying(fit, range_, loose=True)) if fit else current

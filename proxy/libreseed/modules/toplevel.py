@@ -1,0 +1,55 @@
+"""The links around a tree: `.libreseed_modules/<pkg>`, and `node_modules/libreseed` of the project."""
+
+import os
+from pathlib import Path
+
+from libreseed.modules.files import as_store_error
+from libreseed.modules.project import Project
+
+
+def link_top_level(folder: Path) -> None:
+    """Make `<pkg> -> node_modules/<pkg>` in `folder` for every package at the top of its tree, and remove the links
+    that lead nowhere. Blocks; raises OSError."""
+    wanted: dict[str, str] = {}
+    for name in os.listdir(folder / "node_modules"):  # noqa: PTH208 - hot path
+        if name.startswith("@"):
+            inner = os.listdir(folder / "node_modules" / name)  # noqa: PTH208
+            wanted |= {f"{name}/{child}": f"../node_modules/{name}/{child}" for child in inner}
+        elif not name.startswith("."):
+            wanted[name] = f"node_modules/{name}"
+    taken = {name: link for name, link in _present(folder) if link is None or wanted.get(name) == link}
+    for name, link in _present(folder):
+        if link is not None and name not in taken:
+            (folder / name).unlink()
+    for name, target in wanted.items():
+        if name not in taken:  # a package may be named package.json
+            if "/" in name:
+                (folder / name).parent.mkdir(exist_ok=True)
+            os.symlink(target, folder / name)  # noqa: PTH211 - hot path
+    for scope in folder.glob("@*"):
+        if scope.is_dir() and not any(scope.iterdir()):
+            scope.rmdir()
+
+
+def _present(folder: Path) -> list[tuple[str, str | None]]:
+    """Return the names in a folder and in its scopes, each with where it leads when it is a link."""
+    found: list[tuple[str, str | None]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("@") and entry.is_dir(follow_symlinks=False):
+                found += [(f"{entry.name}/{name}", link) for name, link in _present(Path(entry.path))]
+            else:
+                found.append((entry.name, os.readlink(entry.path) if entry.is_symlink() else None))  # noqa: PTH115
+    return found
+
+
+def link_shims(project: Project) -> None:
+    """Make `node_modules/libreseed`, so that `require('libreseed/register')` works in a plain `node app.js`.
+
+    A package of that name that is already there stays. Raises StoreError.
+    """
+    with as_store_error():
+        link = project.root / "node_modules" / "libreseed"
+        if not os.path.lexists(link):
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(os.path.relpath(project.tree / "libreseed", link.parent))

@@ -1,0 +1,188 @@
+"""`make bench-install`: the same project of 1000 packages by `libreseed ci`, `npm ci`, pnpm and bun, in one run.
+
+Each starts from its own lock file and no node_modules, without install scripts. Warm: the client's own cache, and the
+node's store, have everything. Cold: they are empty; the others download from a node that has everything, LibreSeed's
+node gets all from the swarm of that node, with no upstream (proved by the sources that the install tells).
+The tree of `libreseed ci` is compared with npm's, file by file, before anything is timed.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.clients import tool, write_project
+from support.manifests import LARGE
+from support.nodes import NodeProcess, Nodes, running_nodes
+from support.trees import difference
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds, CPU seconds of the client and all that it started, and MiB of its largest process."""
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Client:
+    name: str
+    command: Callable[[], list[str]]
+    lock: str
+    unlocked: Sequence[str] = ()
+    frozen: Sequence[str] = ()
+
+
+CLIENTS = (
+    Client("npm ci", lambda: ["npm"], "package-lock.json", ("install", "--ignore-scripts"), ("ci", "--ignore-scripts")),
+    Client(
+        "pnpm",
+        lambda: [str(tool("pnpm@12")), "install", "--ignore-scripts"],
+        "pnpm-lock.yaml",
+        ("--no-frozen-lockfile",),
+        ("--frozen-lockfile",),
+    ),
+    Client(
+        "bun",
+        lambda: [str(tool("bun@1")), "install", "--ignore-scripts"],
+        "bun.lock",
+        (),
+        ("--frozen-lockfile",),
+    ),
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="libreseed-bench-") as name, running_nodes(Path(name)) as nodes:
+        folder = Path(name)
+        node = nodes.start("node")
+        print("filling the node from the upstream …", flush=True)
+        locks = {client.name: fill(client, folder, node) for client in CLIENTS}
+        node.settled()
+        compare_trees(folder, node, locks["npm ci"])
+        print(f"{'median of ' + str(ROUNDS):24}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
+        for way in ("warm", "cold"):
+            costs: dict[str, list[Cost]] = {}
+            for number in range(ROUNDS):
+                for client in CLIENTS:
+                    cost = run_other(client, folder, node, locks[client.name], cold=way == "cold")
+                    costs.setdefault(client.name, []).append(cost)
+                for title, options in (("libreseed ci", ()), ("libreseed ci, linked", ("--link", "hard"))):
+                    cost = run_ours(folder, nodes, node, locks["npm ci"], options, f"{way}-{number}-{len(options)}")
+                    costs.setdefault(title, []).append(cost)
+            for title, found in costs.items():
+                middle = [statistics.median(values) for values in zip(*map(astuple, found), strict=True)]
+                print(f"{way + ', ' + title:24}{middle[0]:10.2f}{middle[1]:10.2f}{middle[2]:10.0f}", flush=True)
+
+
+def astuple(cost: Cost) -> tuple[float, float, float]:
+    return cost.seconds, cost.cpu, cost.memory
+
+
+def environment(home: Path, node: NodeProcess) -> dict[str, str]:
+    """Return variables that keep a client's caches and configuration in `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    lines = (f"registry={node.url}/", "audit=false", "fund=false", "update-notifier=false", f"cache={home / 'npm'}")
+    (home / "npmrc").write_text("\n".join((*lines, "replace-registry-host=always")) + "\n")
+    kept = {
+        key: value for key, value in os.environ.items() if not key.lower().startswith(("npm_config_", "libreseed_"))
+    }
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "BUN_INSTALL_CACHE_DIR": str(home / "bun"),
+        "npm_config_userconfig": str(home / "npmrc"),
+        "npm_config_omit_lockfile_registry_resolved": "false",
+    }
+
+
+def fill(client: Client, folder: Path, node: NodeProcess) -> str:
+    """Resolve and install, so that the client's cache and the node have everything; return the lock file."""
+    app = write_project(folder / "fill" / client.name, LARGE)
+    (app / ".npmrc").write_text(f"registry={node.url}/\n")
+    timed([*client.command(), *client.unlocked], app, environment(folder / "warm" / client.name, node))
+    lock = (app / client.lock).read_text()
+    shutil.rmtree(app)
+    return lock
+
+
+def run_other(client: Client, folder: Path, node: NodeProcess, lock: str, *, cold: bool) -> Cost:
+    home = Path(tempfile.mkdtemp(dir=folder)) if cold else folder / "warm" / client.name
+    app = write_project(folder / "app", LARGE)
+    (app / ".npmrc").write_text(f"registry={node.url}/\n")
+    (app / client.lock).write_text(lock)
+    cost = timed([*client.command(), *client.frozen], app, environment(home, node))
+    assert (app / "node_modules/webpack/package.json").exists()
+    shutil.rmtree(app)
+    return cost
+
+
+def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: Sequence[str], name: str) -> Cost:
+    """Time `libreseed ci`; a name with "cold" has a new node that can only ask `node`."""
+    cold = name.startswith("cold")
+    mine = nodes.start(name, "--upstream", "none", bootstrap=node) if cold else node
+    app = write_project(folder / "app", LARGE)
+    (app / "package-lock.json").write_text(lock)
+    command = [sys.executable, "-m", "libreseed", "ci", "--json", "--registry", mine.url, *options]
+    home = folder / name if cold else folder / "warm/libreseed"
+    if options and not cold:
+        timed(command, app, environment(home, mine))
+        shutil.rmtree(app / ".libreseed_modules")
+    cost = timed(command, app, environment(home, mine), folder / "summary")
+    summary = json.loads((folder / "summary").read_text())
+    # Of a tarball that is wanted in two places the second comes from the store at once.
+    assert set(summary["sources"]) <= ({"swarm", "store"} if cold else {"store"}), summary
+    assert summary["sources"]["swarm" if cold else "store"] > 900, summary
+    assert summary["packages"] > 900
+    shutil.rmtree(app)
+    if cold:
+        mine.stop()
+    return cost
+
+
+def compare_trees(folder: Path, node: NodeProcess, lock: str) -> None:
+    trees = []
+    commands = {
+        ".libreseed_modules/node_modules": [sys.executable, "-m", "libreseed", "ci", "--registry", node.url],
+        "node_modules": ["npm", "ci", "--ignore-scripts"],
+    }
+    for place, command in commands.items():
+        app = write_project(folder / f"compare-{len(trees)}", LARGE)
+        (app / "package-lock.json").write_text(lock)
+        timed(command, app, environment(folder / "warm/npm ci", node))
+        trees.append(app / place)
+    differing = difference(*trees)
+    assert not differing, sorted(differing)[:20]
+    print("the trees of npm ci and libreseed ci are the same, file by file and mode by mode")
+    for tree in trees:
+        shutil.rmtree(tree)
+
+
+def timed(command: Sequence[str], folder: Path, env: dict[str, str], output: Path | None = None) -> Cost:
+    """Run a command to its end, which must be good."""
+    with (output or folder.with_suffix(".out")).open("wb") as out, folder.with_suffix(".err").open("wb") as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"{command}\n{folder.with_suffix('.err').read_text()[-2000:]}"
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The commands as a user runs them, each with a node of its own or one that runs."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from libreseed.store.rootlock import RootLock
+from support.nodes import request, running_nodes
+from support.packages import make_tarball, publish_body
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    """A node that has published `left` 1.0.0."""
+    with running_nodes(tmp_path) as nodes:
+        node = nodes.start("publisher", "--upstream", "none")
+        body = {"name": "ann", "password": "correct horse"}
+        token = request("PUT", f"{node.url}/-/user/org.couchdb.user:ann", body=body).json()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        publish = publish_body("left", "1.0.0", make_tarball("left", "1.0.0"))
+        assert request("PUT", f"{node.url}/left", headers=headers, body=publish).status == 201
+        yield node
+
+
+def libreseed(folder, *arguments, code=0, **environment):
+    env = {**os.environ, "npm_config_cache": str(folder / "npm-cache"), **environment}
+    command = [sys.executable, "-W", "error", "-m", "libreseed", *arguments]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_project_from_its_first_package_to_its_last(tmp_path, publisher):
+    app = tmp_path / "app"
+    app.mkdir()
+    at = ("--registry", publisher.url)
+    assert "1 packages" in libreseed(app, "add", "-D", "-E", "left", *at).stdout
+    assert json.loads((app / "package.json").read_text()) == {"devDependencies": {"left": "1.0.0"}}
+    assert libreseed(app, "list").stdout == "left@1.0.0\n"
+    assert libreseed(app, "why", "left").stdout == "left@1.0.0  node_modules/left\n  1.0.0 for the project\n"
+    assert libreseed(app, "outdated", *at).stdout == ""
+    summary = json.loads(libreseed(app, "ci", "--json", *at).stdout)
+    assert (summary["packages"], summary["sources"]) == (1, {"store": 1})
+    assert json.loads(libreseed(app, "ci", "--json", "--production", *at).stdout)["packages"] == 0
+    assert libreseed(app, "approve-scripts").stdout == "No package waits for approval.\n"
+    assert "has no left with install scripts" in libreseed(app, "approve-scripts", "left", code=1).stderr
+    libreseed(app, "remove", "left", *at)
+    assert libreseed(app, "list").stdout == ""
+    assert "has no left" in libreseed(app, "why", "left", code=1).stderr
+
+
+def test_without_a_running_node_the_command_has_its_own(tmp_path, publisher):
+    app = tmp_path / "app"
+    app.mkdir()
+    libreseed(app, "add", "left", "--registry", publisher.url)
+    publisher.settled()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        free = nobody.getsockname()[1]
+    own = {
+        "LIBRESEED_PORT": str(free),
+        "LIBRESEED_ROOT": str(tmp_path / "own"),
+        "LIBRESEED_UPSTREAM": "none",
+        "LIBRESEED_P2P_HOST": "127.0.0.1",
+        "LIBRESEED_LAN": "false",
+        "LIBRESEED_BOOTSTRAP": publisher.overlay(),
+    }
+    done = libreseed(app, "ci", **own)
+    assert "(1 swarm)" in done.stdout
+    assert "No LibreSeed is running: this command uses a node of its own." in done.stderr
+    assert "(1 store)" in libreseed(app, "ci", **own).stdout
+    with RootLock(tmp_path / "own/.libreseed"):
+        refused = libreseed(app, "ci", code=1, **own)
+    assert f"Another LibreSeed is running on {tmp_path / 'own'}" in refused.stderr
+    assert "--registry" in refused.stderr
+    assert "(1 store)" in libreseed(app, "ci", "--registry", publisher.url).stdout
+    assert "No LibreSeed registry answers" in libreseed(app, "ci", "--registry", "http://127.0.0.1:1", code=1).stderr
