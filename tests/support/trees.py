@@ -40,12 +40,21 @@ def write_shims(root: Path) -> Path:
 
 
 def node_runner(cwd: Path, node: str = "node") -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Return a function that runs Node.js in `cwd`, with `env` added to an environment without Node's own variables."""
+    """Return a function that runs Node.js in `cwd`, with `env` added to an environment without Node's own variables,
+    and `text` to read."""
 
-    def run(*arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: str, env: Mapping[str, str] | None = None, text: str = ""
+    ) -> "subprocess.CompletedProcess[str]":
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("NODE_", "LIBRESEED_"))}
         return subprocess.run(
-            [node, *arguments], cwd=cwd, env=clean | dict(env or {}), capture_output=True, text=True, timeout=120
+            [node, *arguments],
+            cwd=cwd,
+            env=clean | dict(env or {}),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return run
