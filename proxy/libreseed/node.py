@@ -14,6 +14,7 @@ from libreseed.accounts.login import Login
 from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
+from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.info import PackageInfo
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
@@ -141,6 +142,7 @@ class Node:
         self._seeding = Seeding(blobs, self._catalogue, self._session)
         fetcher = SwarmFetcher(self._overlay, self._session, blobs, self._seeding)
         packument_store = PackumentStore(database)
+        bundled = await asyncio.to_thread(BundledPackage, __version__)
         self._packuments = PackumentDelivery(
             publications,
             packument_store,
@@ -148,6 +150,7 @@ class Node:
             RecordReader(self._overlay, records, fetcher),
             self._upstream,
             policing,
+            bundled,
             access=access,
             mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
@@ -164,6 +167,7 @@ class Node:
             signatures,
             self._upstream,
             policing,
+            bundled,
             hedge=settings.hedge,
             share=settings.share,
         )

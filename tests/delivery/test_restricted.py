@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.provenance import Provenance
@@ -88,6 +89,7 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         fetcher = SwarmFetcher(overlay, session, blobs, seeding)
         policing = Policing(Policy())
         trust = TrustFile(tmp_path / "trust.json")
+        bundled = BundledPackage("1.0.0")
         packuments = PackumentDelivery(
             publications,
             PackumentStore(database),
@@ -95,13 +97,14 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
             RecordReader(overlay, RecordStore(database), fetcher),
             upstream,
             policing,
+            bundled,
             freshness=Freshness(upstream=0.0, patience=10.0),
         )
         stack.push_async_callback(packuments.close)
         provenance = Provenance(packuments, DocumentStore(database), trust, upstream)
         stack.push_async_callback(provenance.close)
         signatures = Signatures(packuments, provenance, trust)
-        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing)
+        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing, bundled)
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
         packuments.on_upstream = lambda packument: mirrored.append(packument.name)

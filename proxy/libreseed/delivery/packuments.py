@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.errands import Errands, outcome
 from libreseed.delivery.patience import Patience
 from libreseed.delivery.policing import Judged, Policing
@@ -95,6 +96,7 @@ class PackumentDelivery:
         records: RecordReader,
         upstream: Upstream | None,
         policing: Policing,
+        bundled: BundledPackage,
         *,
         access: AccessRules | None = None,
         mirrors_needed: int = 1,
@@ -107,6 +109,7 @@ class PackumentDelivery:
         self._records = records
         self._upstream = upstream
         self._policing = policing
+        self._bundled = bundled
         self._access = access or AccessRules()
         self._mirrors_needed = mirrors_needed
         self._freshness = freshness or Freshness()
@@ -125,7 +128,9 @@ class PackumentDelivery:
 
     def is_upstreams(self, name: str) -> bool:
         """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
-        return self._has_upstream(name) and not self._publications.has(name) and self.publisher_of(name) is None
+        if name == self._bundled.name or self._publications.has(name):
+            return False
+        return self._has_upstream(name) and self.publisher_of(name) is None
 
     def is_declared(self, name: str) -> bool:
         """Tell whether an upstream is declared for `name`, whose word alone counts then."""
@@ -161,9 +166,12 @@ class PackumentDelivery:
     async def find_whole(self, name: str) -> FoundPackument:
         """Return the packument of `name`, from the one who owns the name, whatever the policy says of it.
 
-        Order: published here; pinned to a publisher; the upstream; trusted mirrors. Raises NotFoundError when all
-        who can know say there is none, UnavailableError when one could not answer, TrustError for a refusal.
+        Order: what we bring along; published here; pinned to a publisher; the upstream; trusted mirrors.
+        Raises NotFoundError when all who can know say there is none, UnavailableError when one could not answer,
+        TrustError for a refusal.
         """
+        if name == self._bundled.name:
+            return FoundPackument(name, self._bundled.packument, "store")
         own = await self._publications.find(name) if self._publications.has(name) else None
         if own is not None:
             check_published(own.packument)
@@ -197,8 +205,9 @@ class PackumentDelivery:
         return stored if stored is not None and self.trusts(name, stored.origin) else None
 
     def trusts(self, name: str, origin: str) -> bool:
-        """Tell whether `origin`, a StoredPackument's, may say what `name` is. Of what is published here nobody may."""
-        if self._publications.has(name):
+        """Tell whether `origin`, a StoredPackument's, may say what `name` is. Of what is published here, and of what we
+        bring along, nobody may."""
+        if name == self._bundled.name or self._publications.has(name):
             return False
         publisher = self.publisher_of(name)
         if publisher is not None:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.errands import Errands, outcome
 from libreseed.delivery.expected import Expected, ExpectedTarballs
 from libreseed.delivery.flight import Flight, FoundTarball
@@ -55,6 +56,7 @@ class TarballDelivery:
         signatures: Signatures,
         upstream: Upstream | None,
         policing: Policing,
+        bundled: BundledPackage,
         *,
         hedge: float = HEDGE,
         share: bool = True,
@@ -66,6 +68,7 @@ class TarballDelivery:
         self._packuments = packuments
         self._upstream = upstream
         self._policy = TarballPolicy(packuments, policing)
+        self._bundled = bundled
         self._hedge = hedge
         self._share = share
         self._expected = ExpectedTarballs(signatures)
@@ -82,6 +85,9 @@ class TarballDelivery:
         """
         check_name(name)
         await self._policy.check(name, file, integrity)
+        brought = self._bundled.tarball(file, integrity) if name == self._bundled.name else None
+        if brought is not None:
+            return brought
         held = await self._held(name, file, integrity)
         if held is not None:
             return held

@@ -17,6 +17,7 @@ from libreseed.packages.packument import Packument, check_published
 from libreseed.packages.provenance import attestations_document
 from libreseed.packages.publish import Release, Tarball, add_release, read_release
 from libreseed.publishing.signing import RecordSigner
+from libreseed.shims.render import NAME
 from libreseed.store.documents import DocumentStore, StoredDocument, published_attestations
 from libreseed.store.publications import PublicationStore
 from libreseed.store.trustfile import TrustFile
@@ -205,6 +206,10 @@ class Releases:
 
     async def _check_owner(self, name: str) -> None:
         """A name is ours when we published it or pinned it to ourselves, or when nobody else has it."""
+        if name == NAME:
+            raise ForbiddenError(
+                f"{NAME} is the package that every node brings along.", hint="Publish yours under another name."
+            )
         pinned = self._trust.rules().publisher_of(name)
         if self._publications.has(name) or pinned == self._key:
             return

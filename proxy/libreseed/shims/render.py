@@ -1,9 +1,11 @@
 """Renders the npm package `libreseed` and packs it as npm does."""
 
-import gzip
 import io
+import struct
 import tarfile
+import zlib
 from collections.abc import Mapping
+from datetime import datetime
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -14,12 +16,15 @@ FOLDERS = ("node-shims", "bundler-plugins")
 
 _SUFFIX = ".j2"
 _MANIFEST = "package.json"
-_PACKED_AT = 499162500
+PACKED_AT = "1985-10-26T08:15:00.000Z"
 """The time that `npm pack` gives to every file, so that the same files make the same tarball."""
+
+_BLOCK = 0xFFFF
+"""Bytes of a stored block of deflate (RFC 1951, 3.2.4)."""
 
 
 def render_package(version: str) -> dict[str, bytes]:
-    """Return the files of the npm package, path -> content; the same for the same version.
+    """Return the files of the npm package, path -> content; the same for the same version on every machine.
 
     Raises StoreError when the installation lacks its templates.
     """
@@ -46,6 +51,17 @@ def pack_tarball(files: Mapping[str, bytes]) -> bytes:
             info = tarfile.TarInfo(f"package/{path}")
             info.size = len(files[path])
             info.mode = 0o644
-            info.mtime = _PACKED_AT
+            info.mtime = int(datetime.fromisoformat(PACKED_AT).timestamp())
             tar.addfile(info, io.BytesIO(files[path]))
-    return gzip.compress(archive.getvalue(), compresslevel=9, mtime=0)
+    return _gzip(archive.getvalue())
+
+
+def _gzip(data: bytes) -> bytes:
+    """Return `data` in gzip's format (RFC 1952), not compressed: compressors differ from machine to machine."""
+    blocks = [data[start : start + _BLOCK] for start in range(0, len(data), _BLOCK)]
+    stored = [
+        struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ _BLOCK) + block
+        for number, block in enumerate(blocks, start=1)
+    ]
+    end = struct.pack("<II", zlib.crc32(data), len(data))
+    return b"".join([b"\x1f\x8b\x08\0\0\0\0\0\0\xff", *stored, end])
