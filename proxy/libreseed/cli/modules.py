@@ -1,26 +1,24 @@
-"""`libreseed run`, `exec` and `shims`."""
+"""`libreseed run` and `exec`."""
 
 from pathlib import Path
 
 import click
 
-from libreseed import __version__
 from libreseed.cli.projects import chosen_project, project_option
 from libreseed.errors import NotFoundError
 from libreseed.modules.project import Project
-from libreseed.modules.run import find_file, read_scripts, run_bin, run_file, run_script
+from libreseed.modules.run import find_file, has_bin, read_scripts, run_bin, run_file, run_script
 from libreseed.modules.toplevel import link_shims
-from libreseed.shims.render import render_package
 
 _PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-@click.command("run", short_help="Run a file or script with Node.", context_settings=_PASS_ALL)
-@click.argument("target", metavar="[FILE|SCRIPT]", required=False)
+@click.command("run", short_help="Run a script, file or command of a package.", context_settings=_PASS_ALL)
+@click.argument("target", metavar="[SCRIPT|FILE|BIN]", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @project_option
 def run_command(target: str | None, arguments: tuple[str, ...], root: Path | None) -> None:
-    """Run a script of package.json, or a file with Node; without either, list the scripts."""
+    """Run a script of package.json, a file with Node or a command of a package; without any, list the scripts."""
     project = chosen_project(root)
     scripts = read_scripts(project)
     if target is None:
@@ -31,12 +29,14 @@ def run_command(target: str | None, arguments: tuple[str, ...], root: Path | Non
     if target in scripts:
         run_script(project, target, arguments[1:] if arguments[:1] == ("--",) else arguments)
     file = find_file(target)
-    if file is None:
-        raise NotFoundError(
-            f"There is neither a script {target!r} in package.json nor a file of that name.",
-            hint="See the scripts with: libreseed run",
-        )
-    run_file(project, file, arguments)
+    if file is not None:
+        run_file(project, file, arguments)
+    if has_bin(project, target):
+        run_bin(project, target, arguments)
+    raise NotFoundError(
+        f"There is neither a script {target!r} in package.json nor a file or a package's command of that name.",
+        hint="See the scripts with: libreseed run",
+    )
 
 
 @click.command("exec", context_settings=_PASS_ALL)
@@ -48,17 +48,6 @@ def exec_command(command: str, arguments: tuple[str, ...], root: Path | None) ->
     project = chosen_project(root)
     _repair(project)
     run_bin(project, command, arguments)
-
-
-@click.command("shims", short_help="Write the npm package `libreseed` to a folder.")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-def shims_command(folder: Path) -> None:
-    """Write the npm package `libreseed`, which teaches Node about .libreseed_modules, into DIR."""
-    files = render_package(__version__)
-    for path, data in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    click.echo(f"{len(files)} files in {folder}")
 
 
 def _repair(project: Project) -> None:

@@ -16,6 +16,7 @@ from typing import NoReturn
 from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.project import Project
+from libreseed.npm import find_command
 
 _EXTENSIONS = ("", ".js", ".cjs", ".mjs", ".json")
 
@@ -90,15 +91,25 @@ def read_scripts(project: Project) -> Mapping[str, str]:
     return scripts
 
 
+def has_bin(project: Project, command: str) -> bool:
+    """Tell whether an installed package has this command."""
+    return _find_bin(project, command) is not None
+
+
 def run_bin(project: Project, command: str, arguments: Sequence[str]) -> NoReturn:
     """Become a package's command. Raises NotFoundError, UnavailableError."""
     env = environment(project, os.environ)
-    for folder in _bin_folders(project, os.environ):
-        if Path(command).name == command and (folder / command).is_file():
-            _become([str(folder / command), *arguments], env, Path.cwd())
+    file = _find_bin(project, command)
+    if file is not None:
+        _become([str(file), *arguments], env, Path.cwd())
     raise NotFoundError(
         f"No installed package has a command {command!r}.", hint="Add the package that has it: libreseed add NAME"
     )
+
+
+def _find_bin(project: Project, command: str) -> Path | None:
+    files = [folder / command for folder in _bin_folders(project, os.environ)]
+    return next((file for file in files if file.is_file()), None) if Path(command).name == command else None
 
 
 def _bin_folders(project: Project, env: Mapping[str, str]) -> list[Path]:
@@ -108,14 +119,28 @@ def _bin_folders(project: Project, env: Mapping[str, str]) -> list[Path]:
 
 
 def _npm_environment(project: Project) -> dict[str, str]:
+    """Return the variables that npm gives to scripts (npm's RFC 21)."""
     manifest = project.read_manifest()
+    described = {key: manifest[key] for key in ("name", "version", "config", "engines", "bin") if key in manifest}
     return {
         "INIT_CWD": str(Path.cwd()),
         "npm_command": "run-script",
         "npm_package_json": str(project.manifest),
-        "npm_package_name": str(manifest.get("name", "")),
-        "npm_package_version": str(manifest.get("version", "")),
+        "npm_node_execpath": find_command("node"),
+        **dict(_variables("npm_package", described)),
     }
+
+
+def _variables(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield the variables for a part of package.json: `npm_package_config_port` for `{"config": {"port": 1}}`."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _variables(f"{name}_{key}", part)
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _variables(f"{name}_{number}", part)
+    else:
+        yield name, "" if value is None or value is False else "true" if value is True else str(value)
 
 
 def _join(*paths: str) -> str:

@@ -1,0 +1,187 @@
+"""Links from `node_modules` into `.libreseed_modules`, for what follows no hook, and the dependency that keeps them.
+
+A link is ours when it leads into `.libreseed_modules` of the same project; nothing else is ever replaced or removed.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from libreseed.config import MODULES_DIR
+from libreseed.errors import ConflictError, NotFoundError, StoreError
+from libreseed.modules.files import write_whole
+from libreseed.modules.project import Project
+from libreseed.modules.toplevel import link_shims
+from libreseed.modules.tree import Tree
+
+SHIMS = "libreseed"
+SHIMS_SPEC = f"file:{MODULES_DIR}/node_modules/{SHIMS}"
+"""What package.json says, so that `npm install` makes `node_modules/libreseed` and does not prune it."""
+
+_DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+
+
+def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
+    """Make `require('libreseed/register')` work, now and after `npm install`; return whether package.json changed.
+
+    Blocks. Raises NotFoundError, InvalidInputError without a package.json, ConflictError, StoreError.
+    """
+    manifest = dict(project.read_manifest())
+    declared = _declared(manifest)
+    if declared not in (None, SHIMS_SPEC):
+        raise ConflictError(
+            f"package.json asks for another {SHIMS}: {declared!r}.",
+            hint=f"Remove it with npm uninstall {SHIMS}, then try again.",
+        )
+    with Tree(project, shims).locked() as tree:
+        tree.refresh()
+    link_shims(project)
+    if declared is not None:
+        return False
+    dependencies = {**manifest.get("dependencies", {}), SHIMS: SHIMS_SPEC}
+    manifest["dependencies"] = dict(sorted(dependencies.items()))
+    _write_manifest(project, manifest)
+    return True
+
+
+def uninitialise(project: Project) -> bool:
+    """Undo `initialise`, but for what is installed in `.libreseed_modules`; return whether there was anything to undo.
+
+    Blocks. Raises NotFoundError, InvalidInputError, StoreError.
+    """
+    manifest = dict(project.read_manifest())
+    declared = _declared(manifest) == SHIMS_SPEC
+    if declared:
+        for field in _DEPENDENCIES:
+            if SHIMS in manifest.get(field, {}):
+                manifest[field] = {name: spec for name, spec in manifest[field].items() if name != SHIMS}
+                if not manifest[field]:
+                    del manifest[field]
+        _write_manifest(project, manifest)
+    return bool(_remove_links(project, lambda name: name == SHIMS)) or declared
+
+
+def link_packages(project: Project) -> tuple[list[str], list[str]]:
+    """Link each direct dependency and each `@types` package in `node_modules`; drop our links that lead nowhere.
+
+    Returns the names that are linked now, and those left alone because `node_modules` has its own. Blocks.
+    Raises NotFoundError when nothing is installed, InvalidInputError, StoreError.
+    """
+    installed = _installed(project)
+    manifest = project.read_manifest()
+    direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})}
+    wanted = sorted(name for name in installed if name in direct or name.startswith("@types/"))
+    modules = project.root / "node_modules"
+    if _is_ours(project, modules):
+        return wanted, []
+    _remove_links(project, lambda name: name not in wanted and name != SHIMS)
+    kept = [name for name in wanted if not _link(project, modules / name, project.tree / name)]
+    return [name for name in wanted if name not in kept], kept
+
+
+def link_folder(project: Project) -> None:
+    """Make `node_modules` itself a link to the whole tree. Blocks.
+
+    Raises ConflictError when it holds anything but our links, NotFoundError when nothing is installed, StoreError.
+    """
+    _installed(project)
+    modules = project.root / "node_modules"
+    if _is_ours(project, modules):
+        return
+    with _as_store_error():
+        if modules.is_symlink() or (
+            modules.exists() and not all(_is_ours(project, modules / n) for n in _names(modules))
+        ):
+            raise ConflictError(
+                f"{modules} holds packages of its own.", hint="Remove it, or link each dependency: libreseed link"
+            )
+    _remove_links(project, lambda _: True)
+    _link(project, modules, project.tree)
+
+
+def unlink(project: Project) -> list[str]:
+    """Remove our links but for `libreseed`, and return their names; `node_modules` goes too if nothing else is in it.
+
+    Blocks. Raises StoreError.
+    """
+    modules = project.root / "node_modules"
+    with _as_store_error():
+        if _is_ours(project, modules):
+            modules.unlink()
+            if project.register.is_file():
+                link_shims(project)
+            return ["node_modules"]
+    return _remove_links(project, lambda name: name != SHIMS)
+
+
+def _installed(project: Project) -> set[str]:
+    if not project.tree.is_dir():
+        raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
+    return {name for name in _names(project.tree) if (project.tree / name / "package.json").is_file()}
+
+
+def _declared(manifest: Mapping[str, object]) -> object:
+    for field in _DEPENDENCIES:
+        match manifest.get(field):
+            case {"libreseed": spec}:
+                return spec
+    return None
+
+
+def _write_manifest(project: Project, manifest: Mapping[str, object]) -> None:
+    """Write package.json with the indentation and the end that it has, as npm does."""
+    with _as_store_error():
+        before = project.manifest.read_text()
+        indent = re.match(r"\s*\{\s*?\n([ \t]+)", before)
+        end = "\n" if before.endswith("\n") else ""
+        text = json.dumps(manifest, indent=indent[1] if indent else 2, ensure_ascii=False) + end
+        write_whole(project.manifest, text.encode())
+
+
+def _link(project: Project, link: Path, target: Path) -> bool:
+    """Make a link unless something else is there; return whether it is there now."""
+    with _as_store_error():
+        if os.path.lexists(link) and not _is_ours(project, link):
+            return False
+        if not os.path.lexists(link):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.path.relpath(target, link.parent))
+        return True
+
+
+def _remove_links(project: Project, chosen: Callable[[str], bool]) -> list[str]:
+    """Remove those of our links in `node_modules` that are `chosen`, and folders that are empty then."""
+    modules = project.root / "node_modules"
+    if modules.is_symlink() or not modules.is_dir():
+        return []
+    with _as_store_error():
+        removed = [name for name in _names(modules) if chosen(name) and _is_ours(project, modules / name)]
+        for name in removed:
+            (modules / name).unlink()
+        for folder in (*{(modules / name).parent for name in removed if "/" in name}, modules):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    return sorted(removed)
+
+
+def _names(modules: Path) -> Iterator[str]:
+    for entry in modules.iterdir():
+        if not entry.name.startswith("@"):
+            yield entry.name
+        elif entry.is_dir() and not entry.is_symlink():
+            yield from (f"{entry.name}/{child.name}" for child in entry.iterdir())
+
+
+def _is_ours(project: Project, link: Path) -> bool:
+    return link.is_symlink() and Path(os.path.normpath(link.parent / link.readlink())).is_relative_to(project.folder)
+
+
+@contextmanager
+def _as_store_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"The disk refused: {error}.", hint="Check the permissions of node_modules.") from error
