@@ -54,7 +54,7 @@ def node_runner(cwd: Path, node: str = "node") -> Callable[..., "subprocess.Comp
             input=text,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
 
     return run
