@@ -38,6 +38,8 @@ function pack(bundle) {
     entry: main,
     output: { path: dist },
     optimization: { moduleIds: 'natural', chunkIds: 'natural' },
+    module: { rules: [{ test: /\.css$/, type: 'css/auto' }] },
+    experiments: { css: true },
     plugins: plugins(),
   };
   return new Promise((resolve, reject) => {

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shims.test_bundlers import BUNDLERS
-from shims.test_large_tree import PACKAGES, link_or_copy
+from shims.tooling import BUNDLERS, LARGE_TREE, copy_folder
 from support.clients import tools
 from support.trees import OURS, node_runner, package, write, write_shims
 
@@ -46,9 +45,9 @@ def chromium():
 
 
 def test_vite_serves_a_page_that_works(tmp_path, chromium):
-    from_npm = tools("large-tree", *PACKAGES) / "node_modules"
+    from_npm = tools("large-tree", *LARGE_TREE) / "node_modules"
     for name in ("react", "react-dom", "scheduler"):
-        shutil.copytree(from_npm / name, tmp_path / OURS / name, copy_function=link_or_copy)
+        copy_folder(from_npm / name, tmp_path / OURS / name)
     write(tmp_path, {"package.json": "{}", "index.html": PAGE, "src/main.jsx": MAIN})
     write(
         tmp_path,

@@ -7,20 +7,11 @@ from pathlib import Path
 import pytest
 
 from libreseed.shims.render import render_package
+from shims.tooling import BUNDLERS
 from support.clients import tools
 from support.trees import OURS, node_runner, package, write, write_shims
 
 BUNDLE = str(Path(__file__).parent / "bundle.mjs")
-BUNDLERS = (
-    "webpack@5",
-    "@rspack/core@2",
-    "rollup@4",
-    "@rollup/plugin-node-resolve@16",
-    "@rollup/plugin-commonjs@29",
-    "rolldown@1",
-    "esbuild@0.28",
-    "vite@8",
-)
 BUILDS = {
     "webpack": "webpack",
     "rspack": "rspack",
@@ -131,12 +122,17 @@ def test_webpack_finds_loaders(project, bundle):
     assert "WHISPER" in output(root)["dist/main.js"]
 
 
-def test_vite_finds_style_sheets(project, bundle):
-    root = project(OURS)
-    write(root, {"src/main.mjs": "import './main.css';", "src/main.css": "@import 'css/style.css';"})
-    done = bundle(root, "vite", "vite")
+@pytest.mark.parametrize("build", ["webpack", "rspack", "esbuild", "vite"])
+def test_style_sheets_are_the_same_as_from_node_modules(project, bundle, build):
+    plain, ours = project("node_modules"), project(OURS)
+    for root in (plain, ours):
+        write(root, {"src/main.mjs": "import './main.css';", "src/main.css": "@import 'css/style.css'; b { top: 0 }"})
+    assert bundle(plain, build).returncode == 0
+    assert bundle(ours, build).returncode == 1
+    done = bundle(ours, build, BUILDS[build])
     assert done.returncode == 0, done.stderr
-    assert "#010203" in "".join(output(root).values())
+    assert output(ours) == output(plain)
+    assert "#010203" in "".join(output(ours).values())
 
 
 def test_vite_serves_the_same_as_from_node_modules(project, bundle):
@@ -198,7 +194,7 @@ def test_every_entry_can_be_required_and_imported(project):
       for (const name of {names}) console.log((await import(name)).default === require(name));"""
     write(root, {"app.mjs": code})
     done = node_runner(root)("app.mjs")
-    assert done.stdout.split() == ["true"] * 7, done.stderr
+    assert done.stdout.split() == ["true"] * 8, done.stderr
 
 
 def test_the_types_are_right(project):
@@ -212,9 +208,10 @@ def test_the_types_are_right(project):
       import rollup from 'libreseed/rollup';
       import vite from 'libreseed/vite';
       import esbuild from 'libreseed/esbuild';
+      import jest from 'libreseed/jest';
       const all: [{ apply(compiler: object): void }, { name: string }] = [new LibreSeed(), vite()];
       rollup({ conditions: ['import'] });
-      export default [all, new LibreSeedToo(), esbuild().setup, resolve];
+      export default [all, new LibreSeedToo(), esbuild().setup, resolve, jest];
       // @ts-expect-error
       rollup({ unknown: true });"""
     write(root, {"app.mts": code, "app.cts": code.replace("export default", "export const x =")})

@@ -1,44 +1,24 @@
 """A tree of several hundred real packages: what every specifier comes to, compared with the tree that npm made."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from shims.tooling import LARGE_TREE, copy_folder
 from support.clients import tool, tools
 from support.trees import OURS, node_runner, write, write_shims
 
-PACKAGES = (
-    "vite@8",
-    "react@19",
-    "react-dom@19",
-    "@vitejs/plugin-react@6",
-    "eslint@9",
-    "jest@30",
-    "webpack@5",
-    "webpack-cli@6",
-    "webpack-dev-server@5",
-    "typescript@5",
-)
 RESOLVE = (Path(__file__).parent / "resolve-all.mjs").read_text()
-
-
-def link_or_copy(source, target):
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("version", ["20", "24"])
 def test_every_specifier_comes_to_the_same(tmp_path, version):
-    from_npm = tools("large-tree", *PACKAGES)
+    from_npm = tools("large-tree", *LARGE_TREE)
     results = {}
     for root, tree in ((tmp_path / "plain", "node_modules"), (tmp_path / "libre", OURS)):
-        shutil.copytree(from_npm / "node_modules", root / tree, symlinks=True, copy_function=link_or_copy)
+        copy_folder(from_npm / "node_modules", root / tree)
         write(root, {"package.json": "{}", "src/resolve.mjs": RESOLVE})
         env = {}
         if tree == OURS:
