@@ -2,7 +2,7 @@
 # make test   set everything up and run every test
 # make check  formatting, lint, types, import contract
 # make bench  npm ci from the swarm, the store and the upstream; make bench-peers: beside verdaccio and nginx;
-#             make bench-startup: without a network, with Mainline;
+#             make bench-startup: without a network, with Mainline; make bench-node: what Node's hooks cost;
 #             make bench-clients: a project of 700 packages by npm, pnpm, yarn 4 and bun
 #             make bench-install: libreseed ci beside npm ci, pnpm and bun
 # make lock   pin the dependencies anew
@@ -11,7 +11,7 @@ VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: run test check bench bench-peers bench-startup bench-clients bench-install lock clean
+.PHONY: run test check bench bench-peers bench-startup bench-clients bench-install bench-node lock clean
 
 run: $(READY)
 	@libreseed serve
@@ -39,6 +39,9 @@ bench-clients: $(READY)
 
 bench-install: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/installers.py
+
+bench-node: $(READY)
+	@PYTHONPATH=tests python tests/benchmarks/node.py
 
 $(READY): requirements.lock requirements-node.lock pyproject.toml setup.sh
 	@./setup.sh "$(VENV)"

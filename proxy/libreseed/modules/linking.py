@@ -13,6 +13,7 @@ from pathlib import Path
 from libreseed.config import MODULES_DIR
 from libreseed.errors import ConflictError, NotFoundError, StoreError
 from libreseed.modules.files import write_whole
+from libreseed.modules.locking import locked
 from libreseed.modules.project import Project
 from libreseed.modules.toplevel import link_shims
 from libreseed.modules.tree import Tree
@@ -36,8 +37,8 @@ def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
             f"package.json asks for another {SHIMS}: {declared!r}.",
             hint=f"Remove it with npm uninstall {SHIMS}, then try again.",
         )
-    with Tree(project, shims).locked() as tree:
-        tree.refresh()
+    with locked(project), _as_store_error():
+        Tree(project.root, project.folder, (), {f"{SHIMS}/{path}": data for path, data in shims.items()}).refresh()
     link_shims(project)
     if declared is not None:
         return False
