@@ -104,7 +104,9 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         provenance = Provenance(packuments, DocumentStore(database), trust, upstream)
         stack.push_async_callback(provenance.close)
         signatures = Signatures(packuments, provenance, trust)
-        tarballs = TarballDelivery(catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing, bundled)
+        tarballs = TarballDelivery(
+            catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing, bundled
+        )
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
         packuments.on_upstream = lambda packument: mirrored.append(packument.name)

@@ -27,6 +27,7 @@ class BundledPackage:
                 "time": {"created": PACKED_AT, "modified": PACKED_AT, version: PACKED_AT},
             }
         )
+        self.revision = sha512(self.packument)
 
     def tarball(self, file: str, integrity: bytes | None) -> FoundTarball | None:
         """Return the tarball, or None when another file, or other bytes than these are asked for."""

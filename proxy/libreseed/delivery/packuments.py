@@ -171,7 +171,7 @@ class PackumentDelivery:
         TrustError for a refusal.
         """
         if name == self._bundled.name:
-            return FoundPackument(name, self._bundled.packument, "store")
+            return FoundPackument(name, self._bundled.packument, "store", self._bundled.revision)
         own = await self._publications.find(name) if self._publications.has(name) else None
         if own is not None:
             check_published(own.packument)

@@ -7,12 +7,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from libreseed.config import MODULES_DIR
-from libreseed.errors import ConflictError, NotFoundError, StoreError
-from libreseed.modules.files import write_whole
+from libreseed.errors import ConflictError, NotFoundError
+from libreseed.modules.files import as_store_error, write_whole
 from libreseed.modules.locking import locked
 from libreseed.modules.project import Project
 from libreseed.modules.toplevel import link_shims
@@ -37,7 +36,7 @@ def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
             f"package.json asks for another {SHIMS}: {declared!r}.",
             hint=f"Remove it with npm uninstall {SHIMS}, then try again.",
         )
-    with locked(project), _as_store_error():
+    with locked(project), as_store_error():
         Tree(project.root, project.folder, (), {f"{SHIMS}/{path}": data for path, data in shims.items()}).refresh()
     link_shims(project)
     if declared is not None:
@@ -92,7 +91,7 @@ def link_folder(project: Project) -> None:
     modules = project.root / "node_modules"
     if _is_ours(project, modules):
         return
-    with _as_store_error():
+    with as_store_error():
         if modules.is_symlink() or (
             modules.exists() and not all(_is_ours(project, modules / n) for n in _names(modules))
         ):
@@ -109,7 +108,7 @@ def unlink(project: Project) -> list[str]:
     Blocks. Raises StoreError.
     """
     modules = project.root / "node_modules"
-    with _as_store_error():
+    with as_store_error():
         if _is_ours(project, modules):
             modules.unlink()
             if project.register.is_file():
@@ -134,7 +133,7 @@ def _declared(manifest: Mapping[str, object]) -> object:
 
 def _write_manifest(project: Project, manifest: Mapping[str, object]) -> None:
     """Write package.json with the indentation and the end that it has, as npm does."""
-    with _as_store_error():
+    with as_store_error():
         before = project.manifest.read_text()
         indent = re.match(r"\s*\{\s*?\n([ \t]+)", before)
         end = "\n" if before.endswith("\n") else ""
@@ -144,7 +143,7 @@ def _write_manifest(project: Project, manifest: Mapping[str, object]) -> None:
 
 def _link(project: Project, link: Path, target: Path) -> bool:
     """Make a link unless something else is there; return whether it is there now."""
-    with _as_store_error():
+    with as_store_error():
         if os.path.lexists(link) and not _is_ours(project, link):
             return False
         if not os.path.lexists(link):
@@ -158,7 +157,7 @@ def _remove_links(project: Project, chosen: Callable[[str], bool]) -> list[str]:
     modules = project.root / "node_modules"
     if modules.is_symlink() or not modules.is_dir():
         return []
-    with _as_store_error():
+    with as_store_error():
         removed = [name for name in _names(modules) if chosen(name) and _is_ours(project, modules / name)]
         for name in removed:
             (modules / name).unlink()
@@ -178,11 +177,3 @@ def _names(modules: Path) -> Iterator[str]:
 
 def _is_ours(project: Project, link: Path) -> bool:
     return link.is_symlink() and Path(os.path.normpath(link.parent / link.readlink())).is_relative_to(project.folder)
-
-
-@contextmanager
-def _as_store_error() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"The disk refused: {error}.", hint="Check the permissions of node_modules.") from error
