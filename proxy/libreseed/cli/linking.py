@@ -43,7 +43,7 @@ def link_command(whole: bool, root: Path | None) -> None:
         click.echo("node_modules is a link to .libreseed_modules/node_modules.")
         return
     linked, kept = link_packages(project)
-    click.echo(f"{len(linked)} packages are linked in node_modules.")
+    click.echo(f"Packages linked in node_modules: {len(linked)}")
     if kept:
         click.echo(f"Left alone, because they are in node_modules already: {', '.join(kept)}", err=True)
 

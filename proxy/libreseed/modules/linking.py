@@ -72,7 +72,7 @@ def link_packages(project: Project) -> tuple[list[str], list[str]]:
     """
     installed = _installed(project)
     manifest = project.read_manifest()
-    direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})}
+    direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})} - {SHIMS}
     wanted = sorted(name for name in installed if name in direct or name.startswith("@types/"))
     modules = project.root / "node_modules"
     if _is_ours(project, modules):
