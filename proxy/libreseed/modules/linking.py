@@ -12,14 +12,13 @@ from pathlib import Path
 from libreseed.config import MODULES_DIR
 from libreseed.errors import ConflictError, NotFoundError
 from libreseed.modules.files import as_store_error, write_whole
+from libreseed.modules.lockfile import SHIMS_RANGE
 from libreseed.modules.locking import locked
 from libreseed.modules.project import Project
 from libreseed.modules.toplevel import link_shims
 from libreseed.modules.tree import Tree
 
 SHIMS = "libreseed"
-SHIMS_SPEC = f"file:{MODULES_DIR}/node_modules/{SHIMS}"
-"""What package.json says, so that `npm install` makes `node_modules/libreseed` and does not prune it."""
 
 _DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 
@@ -31,7 +30,7 @@ def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
     """
     manifest = dict(project.read_manifest())
     declared = _declared(manifest)
-    if declared not in (None, SHIMS_SPEC):
+    if declared not in (None, SHIMS_RANGE):
         raise ConflictError(
             f"package.json asks for another {SHIMS}: {declared!r}.",
             hint=f"Remove it with npm uninstall {SHIMS}, then try again.",
@@ -41,7 +40,7 @@ def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
     link_shims(project)
     if declared is not None:
         return False
-    dependencies = {**manifest.get("dependencies", {}), SHIMS: SHIMS_SPEC}
+    dependencies = {**manifest.get("dependencies", {}), SHIMS: SHIMS_RANGE}
     manifest["dependencies"] = dict(sorted(dependencies.items()))
     _write_manifest(project, manifest)
     return True
@@ -53,7 +52,7 @@ def uninitialise(project: Project) -> bool:
     Blocks. Raises NotFoundError, InvalidInputError, StoreError.
     """
     manifest = dict(project.read_manifest())
-    declared = _declared(manifest) == SHIMS_SPEC
+    declared = _declared(manifest) == SHIMS_RANGE
     if declared:
         for field in _DEPENDENCIES:
             if SHIMS in manifest.get(field, {}):
