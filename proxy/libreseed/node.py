@@ -16,10 +16,12 @@ from libreseed.config import Settings
 from libreseed.delivery.advisories import Advisories
 from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.info import PackageInfo
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
+from libreseed.delivery.refreshing import PackumentSources
 from libreseed.delivery.search import Search
 from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
@@ -143,27 +145,33 @@ class Node:
         fetcher = SwarmFetcher(self._overlay, self._session, blobs, self._seeding)
         packument_store = PackumentStore(database)
         bundled = await asyncio.to_thread(BundledPackage, __version__)
+        ownership = Ownership(publications, self.trust, self._upstream, bundled, access)
+        sources = PackumentSources(
+            packument_store,
+            RecordReader(self._overlay, records, fetcher),
+            self._upstream,
+            ownership,
+            mirrors_needed=settings.mirrors_needed,
+        )
         self._packuments = PackumentDelivery(
             publications,
             packument_store,
-            self.trust,
-            RecordReader(self._overlay, records, fetcher),
-            self._upstream,
+            sources,
+            ownership,
             policing,
             bundled,
-            access=access,
-            mirrors_needed=settings.mirrors_needed,
             freshness=Freshness(upstream=settings.max_age),
         )
         documents = DocumentStore(database)
-        provenance = Provenance(self._packuments, documents, self.trust, self._upstream)
-        signatures = Signatures(self._packuments, provenance, self.trust)
+        provenance = Provenance(self._packuments, ownership, documents, self.trust, self._upstream)
+        signatures = Signatures(ownership, provenance, self.trust)
         tarballs = TarballDelivery(
             self._catalogue,
             blobs,
             self._seeding,
             fetcher,
             self._packuments,
+            ownership,
             signatures,
             self._upstream,
             policing,
@@ -177,7 +185,7 @@ class Node:
         self._mirroring = Mirroring(signer)
         self._announcing = Announcing(self._overlay)
         if settings.share:
-            self._packuments.on_upstream = self._mirroring.add
+            sources.on_upstream = self._mirroring.add
         self._seeding.on_shared = self._announcing.add
         self._seeding.on_dropped = self._announcing.withdraw
         releases = Releases(
@@ -193,7 +201,7 @@ class Node:
             releases.resume(),
             self._overlay.bootstrap(settings.bootstrap),
         )
-        search = Search(self._packuments, ListingStore(database), self._upstream, policing)
+        search = Search(self._packuments, ownership, ListingStore(database), self._upstream, policing)
         app = make_app(
             Services(
                 self._packuments,
@@ -207,10 +215,10 @@ class Node:
                 Login(accounts, factors),
                 access,
                 StarStore(database),
-                Advisories(self._packuments, self._upstream),
+                Advisories(ownership, self._upstream),
                 provenance,
                 signatures,
-                PackageInfo(self._packuments, signatures, self._catalogue),
+                PackageInfo(self._packuments, ownership, signatures, self._catalogue),
                 search,
                 self.counter,
                 self.status,

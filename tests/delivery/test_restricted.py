@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from libreseed.delivery.bundled import BundledPackage
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import Freshness, PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.records import RecordReader
+from libreseed.delivery.refreshing import PackumentSources
 from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import STREAM_FROM, TarballDelivery
 from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import format_integrity
 from libreseed.packages.policy import Policy
 from libreseed.store.blobs import BlobStore
@@ -90,26 +93,28 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         policing = Policing(Policy())
         trust = TrustFile(tmp_path / "trust.json")
         bundled = BundledPackage("1.0.0")
+        store = PackumentStore(database)
+        ownership = Ownership(publications, trust, upstream, bundled, AccessRules())
+        sources = PackumentSources(store, RecordReader(overlay, RecordStore(database), fetcher), upstream, ownership)
         packuments = PackumentDelivery(
             publications,
-            PackumentStore(database),
-            trust,
-            RecordReader(overlay, RecordStore(database), fetcher),
-            upstream,
+            store,
+            sources,
+            ownership,
             policing,
             bundled,
             freshness=Freshness(upstream=0.0, patience=10.0),
         )
         stack.push_async_callback(packuments.close)
-        provenance = Provenance(packuments, DocumentStore(database), trust, upstream)
+        provenance = Provenance(packuments, ownership, DocumentStore(database), trust, upstream)
         stack.push_async_callback(provenance.close)
-        signatures = Signatures(packuments, provenance, trust)
+        signatures = Signatures(ownership, provenance, trust)
         tarballs = TarballDelivery(
-            catalogue, blobs, seeding, fetcher, packuments, signatures, upstream, policing, bundled
+            catalogue, blobs, seeding, fetcher, packuments, ownership, signatures, upstream, policing, bundled
         )
         stack.push_async_callback(tarballs.close)
         mirrored: list[str] = []
-        packuments.on_upstream = lambda packument: mirrored.append(packument.name)
+        sources.on_upstream = lambda packument: mirrored.append(packument.name)
         yield Delivery(packuments, tarballs, seeding, mirrored)
 
 

@@ -178,6 +178,6 @@ async def test_npm_access(node: Local) -> None:
 async def test_what_is_meant_to_be_restricted_is_not_published_for_all(node: Local) -> None:
     refused = await node.publish("@other/tool", "1.0.0", access="restricted")
     assert (refused.status, "is public here" in refused.json()["error"]) == (403, True)
-    assert not node.node._packuments.is_published("@other/tool")
+    assert not node.node._packuments._publications.has("@other/tool")
     assert (await node.publish("@acme/tool", "2.0.0", access="restricted")).status == 201
     assert (await node.publish("@other/tool", "1.0.0", access="public")).status == 201

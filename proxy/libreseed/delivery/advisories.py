@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from libreseed.delivery.packuments import PackumentDelivery
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.remembered import Remembered
 from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.upstream.client import Upstream
@@ -25,9 +25,9 @@ class Advisories:
     `again` seconds: an install waits for its audit."""
 
     def __init__(
-        self, packuments: PackumentDelivery, upstream: Upstream | None, *, patience: float = 10.0, again: float = 60.0
+        self, ownership: Ownership, upstream: Upstream | None, *, patience: float = 10.0, again: float = 60.0
     ) -> None:
-        self._packuments = packuments
+        self._ownership = ownership
         self._upstream = upstream
         self._patience = patience
         self._failures: Remembered[str, LibreseedError] = Remembered(again)
@@ -52,7 +52,7 @@ class Advisories:
         return await self._ask(path, await self._tree(body))
 
     async def _is_upstreams(self, name: str) -> bool:
-        return self._packuments.is_upstreams(name) and not await self._packuments.is_private(name)
+        return self._ownership.is_upstreams(name) and not await self._ownership.is_private(name)
 
     async def _tree(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the tree without the packages that are none of the upstream's business, and what is nested in them."""

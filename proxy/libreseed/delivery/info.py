@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import FoundPackument, PackumentDelivery
 from libreseed.delivery.signatures import Signatures
 from libreseed.errors import BadSignatureError
@@ -16,8 +17,11 @@ from libreseed.store.catalogue import Catalogue
 class PackageInfo:
     """Answers `libreseed info`."""
 
-    def __init__(self, packuments: PackumentDelivery, signatures: Signatures, catalogue: Catalogue) -> None:
+    def __init__(
+        self, packuments: PackumentDelivery, ownership: Ownership, signatures: Signatures, catalogue: Catalogue
+    ) -> None:
         self._packuments = packuments
+        self._ownership = ownership
         self._signatures = signatures
         self._catalogue = catalogue
 
@@ -33,7 +37,7 @@ class PackageInfo:
         manifest = manifest_of(packument, wanted)
         version = str(manifest.get("version"))
         signature, problem = "by its publisher", None
-        if found.origin is not None and self._packuments.publisher_of(name) is None:
+        if found.origin is not None and self._ownership.publisher_of(name) is None:
             try:
                 signature = await self._signatures.check(found, packument, manifest)
             except BadSignatureError as error:

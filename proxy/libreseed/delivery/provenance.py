@@ -13,6 +13,7 @@ import orjson
 from semver import Version
 
 from libreseed.delivery.errands import Errands
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.remembered import Remembered
 from libreseed.delivery.sources import Source
@@ -48,9 +49,15 @@ class Provenance:
     shows are pinned in the trust file."""
 
     def __init__(
-        self, packuments: PackumentDelivery, store: DocumentStore, trust: TrustFile, upstream: Upstream | None
+        self,
+        packuments: PackumentDelivery,
+        ownership: Ownership,
+        store: DocumentStore,
+        trust: TrustFile,
+        upstream: Upstream | None,
     ) -> None:
         self._packuments = packuments
+        self._ownership = ownership
         self._store = store
         self._trust = trust
         self._upstream = upstream
@@ -75,12 +82,12 @@ class Provenance:
         if not Version.is_valid(version):
             raise InvalidInputError(f"{version[:80]!r} is not a version (semver.org).")
         missing = NotFoundError(f"There are no attestations of {name}@{version}.")
-        if self._packuments.is_published(name):
+        if self._ownership.is_published(name):
             own = await self._store.find(published_attestations(name, version))
             if own is None:
                 raise missing
             return Document(own.body, "store")
-        if self._packuments.publisher_of(name) is not None:
+        if self._ownership.publisher_of(name) is not None:
             raise missing
         # One client asks this for each of its packages, so what the packument tells must cost no request.
         stored = await self._packuments.stored(name)

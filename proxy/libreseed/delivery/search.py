@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from libreseed.delivery.errands import Errands
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.remembered import Remembered
@@ -54,9 +55,15 @@ class Search:
     """Finds packages by words, and by `keywords:`, `maintainer:`, `author:` and `scope:` as npm does."""
 
     def __init__(
-        self, packuments: PackumentDelivery, listings: ListingStore, upstream: Upstream | None, policing: Policing
+        self,
+        packuments: PackumentDelivery,
+        ownership: Ownership,
+        listings: ListingStore,
+        upstream: Upstream | None,
+        policing: Policing,
     ) -> None:
         self._packuments = packuments
+        self._ownership = ownership
         self._listings = listings
         self._upstream = upstream
         self._policing = policing
@@ -76,7 +83,7 @@ class Search:
         await asyncio.wait([self._reading.start("all", self._read)], timeout=_INDEXING)
         found = await self._listings.find(_terms(text), _MATCHES)
         matches = [match for match in found if self._shows(match, member) and may_read(match.name)]
-        own = [found for found in matches if not self._packuments.is_upstreams(found.name)]
+        own = [found for found in matches if not self._ownership.is_upstreams(found.name)]
         page = own[start : start + size]
         theirs = await self._ask(text, max(size - len(page), 1), max(start - len(own), 0), member, may_read)
         if theirs is None:
@@ -91,7 +98,7 @@ class Search:
         await self._reading.close()
 
     def _shows(self, found: Found, member: bool) -> bool:
-        trusted = found.origin is None or self._packuments.trusts(found.name, found.origin)
+        trusted = found.origin is None or self._ownership.trusts(found.name, found.origin)
         return trusted and (member or not found.restricted)
 
     async def _read(self) -> None:
@@ -121,8 +128,8 @@ class Search:
             for entry, name in zip(objects, names, strict=True)
             if name not in hidden
             and may_read(name)
-            and self._packuments.is_upstreams(name)
-            and (member or not await self._packuments.is_private(name))
+            and self._ownership.is_upstreams(name)
+            and (member or not await self._ownership.is_private(name))
         ]
         return shown, total
 
@@ -141,7 +148,7 @@ class Search:
             self._policing.check_name(name)
             async with asyncio.timeout(_TIMEOUT):
                 whole = await self._packuments.stored(name) or await self._packuments.find_whole(name)
-                judged = await self._policing.judge(name, whole.body, own=self._packuments.is_published(name))
+                judged = await self._policing.judge(name, whole.body, own=self._ownership.is_published(name))
         except (LibreseedError, TimeoutError) as error:
             log.debug("%s is left out of what search shows: %s", name, error)
             return None
@@ -152,7 +159,7 @@ class Search:
         words = [word.partition(":")[2] if _column(word) else word for word in text.split()]
         words += [f"@{word.partition(':')[2]}" for word in text.split() if word.startswith("scope:")]
         for word in words:
-            if not self._packuments.is_public(word) or await self._packuments.is_private(word):
+            if not self._ownership.is_public(word) or await self._ownership.is_private(word):
                 return True
         return bool(await self._listings.restricted([word for word in words if is_name(word)]))
 

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from libreseed.delivery.packuments import FoundPackument, PackumentDelivery
+from libreseed.delivery.ownership import Ownership
+from libreseed.delivery.packuments import FoundPackument
 from libreseed.delivery.provenance import Provenance
 from libreseed.delivery.remembered import Remembered
 from libreseed.errors import BadSignatureError, LibreseedError
@@ -27,8 +28,8 @@ _AGAIN = 300.0
 class Signatures:
     """Checks versions against the registry keys of the trust file; the upstream's are pinned on first use."""
 
-    def __init__(self, packuments: PackumentDelivery, provenance: Provenance, trust: TrustFile) -> None:
-        self._packuments = packuments
+    def __init__(self, ownership: Ownership, provenance: Provenance, trust: TrustFile) -> None:
+        self._ownership = ownership
         self._provenance = provenance
         self._trust = trust
         self._asked: Remembered[str, bool] = Remembered(_AGAIN)
@@ -46,7 +47,7 @@ class Signatures:
         mirrored = is_mirror(found.origin)
         if not manifest["dist"].get("signatures") or not (mirrored or found.origin == UPSTREAM):
             return "unsigned"
-        if await self._packuments.is_private(name):
+        if await self._ownership.is_private(name):
             return "unsigned"
         time = packument.get("time")
         published = time.get(version) if isinstance(time, dict) else None

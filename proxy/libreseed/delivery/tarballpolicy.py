@@ -2,6 +2,7 @@
 
 import logging
 
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.policing import Judged, Policing, standard_version
 from libreseed.delivery.remembered import Remembered
@@ -21,8 +22,9 @@ class TarballPolicy:
     is fetched for it.
     """
 
-    def __init__(self, packuments: PackumentDelivery, policing: Policing) -> None:
+    def __init__(self, packuments: PackumentDelivery, ownership: Ownership, policing: Policing) -> None:
         self._packuments = packuments
+        self._ownership = ownership
         self._policing = policing
         self._unknown: Remembered[tuple[str, str], bool] = Remembered(_AGAIN)
 
@@ -34,7 +36,7 @@ class TarballPolicy:
         if not self._policing.concerns(name):
             return
         self._policing.check_name(name)
-        if self._packuments.is_published(name):
+        if self._ownership.is_published(name):
             self._policing.check_tarball(name, file)
             return
         judged = await self._judged(name, file, fetch=integrity is not None or self._matters(name, file))
@@ -52,7 +54,7 @@ class TarballPolicy:
             judged = await self._policing.judge(name, stored.body, own=False)
             if judged.version_of(file) is not None:
                 return judged
-        if not (fetch and self._packuments.has_source(name)) or self._unknown.get((name, file)):
+        if not (fetch and self._ownership.has_source(name)) or self._unknown.get((name, file)):
             return None
         try:
             # What is stored may be older than the version.

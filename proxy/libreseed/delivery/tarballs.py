@@ -11,6 +11,7 @@ from libreseed.delivery.errands import Errands, outcome
 from libreseed.delivery.expected import Expected, ExpectedTarballs
 from libreseed.delivery.flight import Flight, FoundTarball
 from libreseed.delivery.flow import Flow
+from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.policing import Policing
 from libreseed.delivery.signatures import Signatures
@@ -53,6 +54,7 @@ class TarballDelivery:
         seeding: Seeding,
         fetcher: SwarmFetcher,
         packuments: PackumentDelivery,
+        ownership: Ownership,
         signatures: Signatures,
         upstream: Upstream | None,
         policing: Policing,
@@ -66,8 +68,9 @@ class TarballDelivery:
         self._seeding = seeding
         self._fetcher = fetcher
         self._packuments = packuments
+        self._ownership = ownership
         self._upstream = upstream
-        self._policy = TarballPolicy(packuments, policing)
+        self._policy = TarballPolicy(packuments, ownership, policing)
         self._bundled = bundled
         self._hedge = hedge
         self._share = share
@@ -108,7 +111,7 @@ class TarballDelivery:
         ref = self._seeding.find(digest) if digest is not None else None
         if ref is None or integrity not in (None, digest) or not await self._seeding.check(ref.sha512):
             return None
-        if integrity is None and self._packuments.is_declared(name) and not await self._is_owners(name, file, ref):
+        if integrity is None and self._ownership.is_declared(name) and not await self._is_owners(name, file, ref):
             return None
         return self._landed("store", ref)
 
@@ -168,10 +171,10 @@ class TarballDelivery:
     ) -> tuple[Source, _Got]:
         """Start the swarm, after the hedge time the upstream too; the first verified copy wins."""
         errors: list[LibreseedError] = []
-        may_ask_upstream = self._packuments.is_upstreams(name)
+        may_ask_upstream = self._ownership.is_upstreams(name)
         if expected.digest is not None and not expected.restricted:
             wanted = Wanted(expected.digest, expected.ref, expected.seeders, (name, file))
-            wanted.shared = self._packuments.is_public(name)
+            wanted.shared = self._ownership.is_public(name)
             length = expected.ref.length if expected.ref is not None else 0
             if length >= STREAM_FROM:
                 wanted.stream = lambda spool: flight.offer("swarm", Flow(spool, length), wanted.digest)
@@ -205,10 +208,10 @@ class TarballDelivery:
                 expected = await self._expected.read(stored, file, self._packuments.seeders_of(name))
             except NotFoundError:
                 log.debug("The stored packument of %s does not know %s.", name, file)
-        if integrity is None and expected.digest is None and not self._packuments.is_upstreams(name):
+        if integrity is None and expected.digest is None and not self._ownership.is_upstreams(name):
             found = await self._packuments.find_whole(name)
             return await self._expected.read(found, file, found.seeders)
-        restricted = expected.restricted or await self._packuments.is_private(name)
+        restricted = expected.restricted or await self._ownership.is_private(name)
         if integrity is None:
             return replace(expected, restricted=restricted)
         if expected.digest not in (None, integrity):
