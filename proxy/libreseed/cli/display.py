@@ -40,7 +40,7 @@ class Display:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(text, total=total or None, sources="")
         elif not self._quiet:
-            click.echo(f"{text} {total} packages" if total else text, err=True)
+            click.echo(f"{text} {packages(total)}" if total else text, err=True)
 
     def advance(self, source: str, size: int) -> None:
         self._sources[source] += 1
@@ -49,6 +49,11 @@ class Display:
             counts = ", ".join(f"{count} {name}" for name, count in sorted(self._sources.items()))
             rate = self._size / max(time.monotonic() - self._started, 0.001) / 1e6
             self._bar.update(self._task, advance=1, sources=f"{counts}, {rate:.1f} MB/s")
+
+
+def packages(number: int) -> str:
+    """Return `1 package` or `2 packages`."""
+    return "1 package" if number == 1 else f"{number} packages"
 
 
 def _make_bar() -> Any:

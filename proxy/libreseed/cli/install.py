@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from libreseed import __version__
-from libreseed.cli.display import Display
+from libreseed.cli.display import Display, packages
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
 from libreseed.config import shared_packages_dir
@@ -164,7 +164,7 @@ def _install(
 
 def _sentence(summary: Summary) -> str:
     sources = ", ".join(f"{count} {source}" for source, count in sorted(summary.sources.items()))
-    text = f"{summary.packages} packages in {summary.seconds:.1f} s"
+    text = f"{packages(summary.packages)} in {summary.seconds:.1f} s"
     text += f", {summary.fetched} fetched ({sources})" if summary.fetched else ", nothing to fetch"
     if summary.continued:
         text += f", {summary.continued} from an install that was interrupted"
