@@ -44,7 +44,7 @@ def signed(
     *,
     document: bytes = b"d",
     seq: int = 0,
-    expiry: int = 3600,
+    expiry: int = 6 * 3600,
     length: int = 9,
 ) -> SignedItem:
     ref = BlobRef(bytes(20), bytes(32), length, bytes(64))
@@ -111,10 +111,10 @@ async def test_refusals(desk: Desk, seen: SignedItem, offered: SignedItem, error
 
 async def test_an_expired_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await desk.put(signed())
-    monkeypatch.setattr("libreseed.delivery.records.time", SimpleNamespace(time=lambda: NOW + 7200.0))
+    monkeypatch.setattr("libreseed.delivery.records.time", SimpleNamespace(time=lambda: NOW + 7.0 * 3600))
     with pytest.raises(ExpiredError):
         await desk.reader.by_publisher("pkg", A.public)
-    await desk.put(signed(B, expiry=9000))
+    await desk.put(signed(B, expiry=8 * 3600))
     assert (await desk.reader.by_publisher("pkg", B.public)).item.key == B.public
 
 
