@@ -28,8 +28,9 @@ class Installed:
 
     @property
     def sources(self) -> set[str]:
-        """Where the tarballs came from."""
-        return {access.source for access in self.accesses if access.path.endswith(".tgz")}
+        """Where the tarballs came from; of one that was asked for twice, the first time counts."""
+        first = {access.path: access.source for access in reversed(self.accesses) if access.path.endswith(".tgz")}
+        return set(first.values())
 
     @property
     def failed(self) -> set[str]:
