@@ -41,7 +41,7 @@ def test_a_project_from_its_first_package_to_its_last(tmp_path, publisher):
     app = tmp_path / "app"
     app.mkdir()
     at = ("--registry", publisher.url)
-    assert "1 packages" in libreseed(app, "add", "-D", "-E", "left", *at).stdout
+    assert "1 package in" in libreseed(app, "add", "-D", "-E", "left", *at).stdout
     assert json.loads((app / "package.json").read_text()) == {"devDependencies": {"left": "1.0.0"}}
     assert libreseed(app, "list").stdout == "left@1.0.0\n"
     assert libreseed(app, "why", "left").stdout == "left@1.0.0  node_modules/left\n  1.0.0 for the project\n"

@@ -165,6 +165,8 @@ async def test_alone_nothing_is_certain(desk: Desk) -> None:
     for ask in (reader.by_publisher("pkg", A.public), reader.by_mirrors("pkg", KEYS, 1)):
         with pytest.raises(UnavailableError, match="connected to no other"):
             await ask
+    with pytest.raises(NotFoundError, match="connected to no other"):
+        await reader.by_mirrors("pkg", (), 1)
     await alone.stop()
 
 

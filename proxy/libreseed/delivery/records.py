@@ -73,7 +73,13 @@ class RecordReader:
             raise UnavailableError(
                 f"{len(found)} trusted mirrors have {name}, but no {needed} of them agree on what it is."
             )
-        self._require_peers(name)
+        if keys:
+            self._require_peers(name)
+        elif self._overlay.peers == 0:  # who trusts nobody misses nobody: npm need not try again before it publishes
+            raise NotFoundError(
+                f"{name} is not known here, and this node is connected to no other.",
+                hint="To ask others: libreseed serve --bootstrap HOST:PORT",
+            )
         raise NotFoundError(f"Nobody that you trust offers {name}.")
 
     async def refuse_strangers(self, name: str, *, mirrors: bool) -> None:
