@@ -82,7 +82,7 @@ class LockedPackage:
 def names_of(location: str) -> list[str]:
     """Return the package names in a location: `["a", "@s/b"]`. Raises InvalidInputError when it is anything else."""
     base, _, rest = location.partition(_MODULES)
-    if not rest or (base and not (base.endswith("/") and is_inside(base.rstrip("/")))):
+    if not rest or (base and not (base.endswith("/") and is_inside(base.removesuffix("/")))):
         raise InvalidInputError(f"package-lock.json holds the folder {location[:120]!r}, outside of node_modules.")
     return [check_name(name) for name in rest.split("/node_modules/")]
 
