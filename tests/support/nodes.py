@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 STATUS = "/-/libreseed/status"
+_ACCESS = re.compile(r" libreseed\.access: (\S+) (\S+) (\d+) (\S+) [\d.]+ ms$", re.MULTILINE)
+"""A line of the access log; the last one of a node that was killed may be cut off."""
 READY_SECONDS = 30
 WAIT_SECONDS = 60
 
@@ -102,8 +105,9 @@ class NodeProcess:
         """Each request answered so far, from the access log, without those for the status."""
         if self.process.poll() is None:
             self.status()  # a request may be logged after its answer, but not after the next one's
-        lines = [line.split() for line in self.text().splitlines() if " libreseed.access: " in line]
-        found = [Access(words[-6], words[-5], int(words[-4]), words[-3]) for words in lines]
+        found = [
+            Access(method, path, int(status), source) for method, path, status, source in _ACCESS.findall(self.text())
+        ]
         return [access for access in found if access.path != STATUS]
 
     def tarballs(self) -> list[tuple[str, str]]:
