@@ -111,7 +111,7 @@ async def test_without_a_default_source_there_are_declared_ones(
     offer(corp, "@corp/tool", "1.0.0")
     node = await start_node(**settings | {"upstream": "none"})
     assert (await node.get("/@corp%2ftool")).status == 200
-    assert (await node.get("/lodash")).status == 503  # as without any upstream: nothing is certain
+    assert (await node.get("/lodash")).status == 404  # as without any upstream
     assert asked(corp, "/lodash") == 0
 
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from libreseed.config import Settings
+from libreseed.trust.keys import PrivateKey
 from support.packages import make_tarball, manifest_of
 from support.running import Local, StartNode, asked, offer
 from upstream.fake_registry import Drop, FakeRegistry, Hang, Reply
@@ -80,8 +81,16 @@ async def test_a_fault_of_the_upstream_is_503(start_node: StartNode, upstream: F
     assert (await node.get("/pkg")).status == 200, "a fault is not remembered"
 
 
-async def test_without_anybody_to_ask_nothing_is_certain(start_node: StartNode) -> None:
+async def test_where_nobody_is_trusted_and_nobody_there_it_is_404(start_node: StartNode) -> None:
+    """npm would try a 503 again for over a minute before it publishes the name."""
     node = await start_node()
+    answer = await node.get("/pkg")
+    assert (answer.status, "--bootstrap" in answer.json()["error"]) == (404, True)
+
+
+async def test_while_a_trusted_mirror_is_away_nothing_is_certain(start_node: StartNode) -> None:
+    node = await start_node()
+    node.node.trust.change(lambda rules: rules.with_mirror(PrivateKey.generate().public))
     answer = await node.get("/pkg")
     assert (answer.status, "--bootstrap" in answer.json()["error"]) == (503, True)
 

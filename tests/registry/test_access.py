@@ -162,7 +162,7 @@ async def test_npm_access(node: Local) -> None:
     assert (await node.get("/-/user/ann/package")).json() == {"@acme/tool": "write", "open": "write"}
     assert (await node.get("/-/user/bob/package")).json() == {"@acme/tool": "write"}
     assert (await node.get("/-/org/ann/package")).status == 404
-    assert (await node.get("/-/package/nothing/visibility")).status == 503, "as the package itself"
+    assert (await node.get("/-/package/nothing/visibility")).status == 404, "as the package itself"
     for path, body, status, says in [
         ("open", {"access": "public"}, 200, ""),
         ("open", {"access": "restricted"}, 403, "To restrict it"),

@@ -25,6 +25,7 @@ from libreseed.errors import (
     NotFoundError,
     RollbackError,
     UnavailableError,
+    UnknownPublisherError,
 )
 from libreseed.packages.packument import check_published
 from libreseed.store.packuments import (
@@ -178,9 +179,9 @@ class PackumentDelivery:
 
     def _failed_harmlessly(self, name: str, refresh: "asyncio.Task[StoredPackument]") -> bool:
         """Tell whether a refresh failed in a way that says nothing against what we have. Only the upstream's own 404
-        does, and an expired record: nobody vouches for that any more."""
+        does, whatever strangers claim then, and an expired record: nobody vouches for that any more."""
         error = refresh.exception()
-        if isinstance(error, NotFoundError):
+        if isinstance(error, NotFoundError | UnknownPublisherError):
             return not self._ownership.has_upstream(name) or self._ownership.publisher_of(name) is not None
         return isinstance(error, UnavailableError | RollbackError | EquivocationError | BadRecordError)
 
