@@ -71,4 +71,4 @@ async def test_every_request_is_logged(node: Local, caplog: pytest.LogCaptureFix
         await node.get("/@s%2fpkg")
         await node.get("/-/ping", Host="evil.test")
     lines = [record.getMessage() for record in caplog.records if record.name == "libreseed.access"]
-    assert [line.rsplit(maxsplit=2)[0] for line in lines] == ["GET /@s%2fpkg 503 store", "GET /-/ping 403 store"]
+    assert [line.rsplit(maxsplit=2)[0] for line in lines] == ["GET /@s%2fpkg 404 store", "GET /-/ping 403 store"]
