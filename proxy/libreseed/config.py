@@ -21,7 +21,7 @@ def default_root() -> Path:
 
 
 def shared_packages_dir() -> Path:
-    """Return where the unpacked packages are that projects share by hard links, if the user wants that."""
+    """Return where the unpacked packages are that projects share."""
     return platformdirs.user_cache_path("libreseed") / "packages"
 
 

@@ -14,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.clients import tool, write_project
+from support.clients import write_project
 from support.manifests import LARGE
 from support.nodes import NodeProcess, Nodes, running_nodes
+from support.registry_clients import AnyClient
 from support.trees import difference
 
 ROUNDS = 3
@@ -35,32 +36,10 @@ class Cost:
     memory: float
 
 
-@dataclass(frozen=True)
-class Client:
-    name: str
-    command: Callable[[], list[str]]
-    lock: str
-    unlocked: Sequence[str] = ()
-    frozen: Sequence[str] = ()
-
-
-CLIENTS = (
-    Client("npm ci", lambda: ["npm"], "package-lock.json", ("install", "--ignore-scripts"), ("ci", "--ignore-scripts")),
-    Client(
-        "pnpm",
-        lambda: [str(tool("pnpm@12")), "install", "--ignore-scripts"],
-        "pnpm-lock.yaml",
-        ("--no-frozen-lockfile",),
-        ("--frozen-lockfile",),
-    ),
-    Client(
-        "bun",
-        lambda: [str(tool("bun@1")), "install", "--ignore-scripts"],
-        "bun.lock",
-        (),
-        ("--frozen-lockfile",),
-    ),
-)
+CLIENTS = ("npm-11", "pnpm-12", "bun-1")
+LIBRESEED_CI = [sys.executable, "-m", "libreseed", "ci"]
+OURS = "npm-11"
+"""The client whose lock file and configuration `libreseed ci` takes."""
 
 
 def main() -> None:
@@ -68,18 +47,20 @@ def main() -> None:
         folder = Path(name)
         node = nodes.start("node")
         print("filling the node from the upstream …", flush=True)
-        locks = {client.name: fill(client, folder, node) for client in CLIENTS}
+        warm = {name: AnyClient(name, folder / "warm" / name, node.url) for name in CLIENTS}
+        locks = {name: fill(warm[name], folder) for name in CLIENTS}
         node.settled()
-        compare_trees(folder, node, locks["npm ci"])
+        compare_trees(folder, node, warm[OURS], locks[OURS])
         print(f"{'median of ' + str(ROUNDS):24}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
         for way in ("warm", "cold"):
             costs: dict[str, list[Cost]] = {}
             for number in range(ROUNDS):
-                for client in CLIENTS:
-                    cost = run_other(client, folder, node, locks[client.name], cold=way == "cold")
-                    costs.setdefault(client.name, []).append(cost)
-                for title, options in (("libreseed ci", ()), ("libreseed ci, linked", ("--link", "hard"))):
-                    cost = run_ours(folder, nodes, node, locks["npm ci"], options, f"{way}-{number}-{len(options)}")
+                for name in CLIENTS:
+                    home = folder / f"{way}-{number}-{name}"
+                    client = warm[name] if way == "warm" else AnyClient(name, home, node.url)
+                    costs.setdefault(name, []).append(run_other(client, folder, locks[name]))
+                for title, options in (("libreseed ci", ()), ("libreseed ci, copies", ("--link", "copy"))):
+                    cost = run_ours(folder, nodes, node, locks[OURS], options, f"{way}-{number}-{len(options)}")
                     costs.setdefault(title, []).append(cost)
             for title, found in costs.items():
                 middle = [statistics.median(values) for values in zip(*map(astuple, found), strict=True)]
@@ -90,42 +71,19 @@ def astuple(cost: Cost) -> tuple[float, float, float]:
     return cost.seconds, cost.cpu, cost.memory
 
 
-def environment(home: Path, node: NodeProcess) -> dict[str, str]:
-    """Return variables that keep a client's caches and configuration in `home`."""
-    home.mkdir(parents=True, exist_ok=True)
-    lines = (f"registry={node.url}/", "audit=false", "fund=false", "update-notifier=false", f"cache={home / 'npm'}")
-    (home / "npmrc").write_text("\n".join((*lines, "replace-registry-host=always")) + "\n")
-    kept = {
-        key: value for key, value in os.environ.items() if not key.lower().startswith(("npm_config_", "libreseed_"))
-    }
-    return {
-        **kept,
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "XDG_DATA_HOME": str(home / "data"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "BUN_INSTALL_CACHE_DIR": str(home / "bun"),
-        "npm_config_userconfig": str(home / "npmrc"),
-        "npm_config_omit_lockfile_registry_resolved": "false",
-    }
-
-
-def fill(client: Client, folder: Path, node: NodeProcess) -> str:
+def fill(client: AnyClient, folder: Path) -> str:
     """Resolve and install, so that the client's cache and the node have everything; return the lock file."""
     app = write_project(folder / "fill" / client.name, LARGE)
-    (app / ".npmrc").write_text(f"registry={node.url}/\n")
-    timed([*client.command(), *client.unlocked], app, environment(folder / "warm" / client.name, node))
-    lock = (app / client.lock).read_text()
+    timed(client.words("install"), app, client.environment)
+    lock = (app / client.kind.lock).read_text()
     shutil.rmtree(app)
     return lock
 
 
-def run_other(client: Client, folder: Path, node: NodeProcess, lock: str, *, cold: bool) -> Cost:
-    home = Path(tempfile.mkdtemp(dir=folder)) if cold else folder / "warm" / client.name
+def run_other(client: AnyClient, folder: Path, lock: str) -> Cost:
     app = write_project(folder / "app", LARGE)
-    (app / ".npmrc").write_text(f"registry={node.url}/\n")
-    (app / client.lock).write_text(lock)
-    cost = timed([*client.command(), *client.frozen], app, environment(home, node))
+    (app / client.kind.lock).write_text(lock)
+    cost = timed(client.words("ci"), app, client.environment)
     assert (app / "node_modules/webpack/package.json").exists()
     shutil.rmtree(app)
     return cost
@@ -137,12 +95,12 @@ def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: 
     mine = nodes.start(name, "--upstream", "none", bootstrap=node) if cold else node
     app = write_project(folder / "app", LARGE)
     (app / "package-lock.json").write_text(lock)
-    command = [sys.executable, "-m", "libreseed", "ci", "--json", "--registry", mine.url, *options]
-    home = folder / name if cold else folder / "warm/libreseed"
-    if options and not cold:
-        timed(command, app, environment(home, mine))
+    command = [*LIBRESEED_CI, "--json", "--registry", mine.url, *options]
+    environment = AnyClient(OURS, folder / f"home-{name}", mine.url).environment
+    if not cold:  # so that the unpacked files are there
+        timed(command, app, environment)
         shutil.rmtree(app / ".libreseed_modules")
-    cost = timed(command, app, environment(home, mine), folder / "summary")
+    cost = timed(command, app, environment, folder / "summary")
     summary = json.loads((folder / "summary").read_text())
     # Of a tarball that is wanted in two places the second comes from the store at once.
     assert set(summary["sources"]) <= ({"swarm", "store"} if cold else {"store"}), summary
@@ -154,16 +112,16 @@ def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: 
     return cost
 
 
-def compare_trees(folder: Path, node: NodeProcess, lock: str) -> None:
+def compare_trees(folder: Path, node: NodeProcess, npm: AnyClient, lock: str) -> None:
     trees = []
     commands = {
-        ".libreseed_modules/node_modules": [sys.executable, "-m", "libreseed", "ci", "--registry", node.url],
-        "node_modules": ["npm", "ci", "--ignore-scripts"],
+        ".libreseed_modules/node_modules": [*LIBRESEED_CI, "--registry", node.url],
+        "node_modules": npm.words("ci"),
     }
     for place, command in commands.items():
         app = write_project(folder / f"compare-{len(trees)}", LARGE)
         (app / "package-lock.json").write_text(lock)
-        timed(command, app, environment(folder / "warm/npm ci", node))
+        timed(command, app, npm.environment)
         trees.append(app / place)
     differing = difference(*trees)
     assert not differing, sorted(differing)[:20]
@@ -176,6 +134,7 @@ def timed(command: Sequence[str], folder: Path, env: dict[str, str], output: Pat
     """Run a command to its end, which must be good."""
     with (output or folder.with_suffix(".out")).open("wb") as out, folder.with_suffix(".err").open("wb") as errors:
         started = time.perf_counter()
+        env = {**env, "npm_config_audit": "false"}
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started

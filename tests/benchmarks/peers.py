@@ -5,7 +5,7 @@ All are warm, all clients start with empty caches, everything is below one folde
 time is 1. The node's own store is proved by X-Libreseed-Source. Needs Debian's nginx-light (apt-get install).
 """
 
-import os
+import shlex
 import shutil
 import socket
 import statistics
@@ -13,15 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from support.clients import run, tool, tools, write_project
+from support.clients import run, tools, write_project
 from support.manifests import LARGE
 from support.nodes import NodeProcess, running_nodes
+from support.registry_clients import KINDS, AnyClient
 
 ROUNDS = 3
 SHORT = "application/vnd.npm.install-v1+json"
@@ -56,35 +57,18 @@ http {{
 
 
 @dataclass(frozen=True)
-class Client:
-    """One way to install. `lock` is the lock file that it needs or makes, `frozen` whether it starts from it."""
+class Way:
+    """A way to install: a client of the matrix, and its command. "ci" starts from the lock file that "install" made."""
 
-    name: str
-    command: Callable[[], list[str]]
-    lock: str
-    frozen: bool
+    client: str
+    command: str
 
-
-def npm() -> list[str]:
-    return ["npm", "install", "--ignore-scripts"]
+    @property
+    def title(self) -> str:
+        return " ".join(shlex.split(f"{self.client.partition('-')[0]} {KINDS[self.client].commands[self.command]}"))
 
 
-def pnpm() -> list[str]:
-    return [str(tool("pnpm@12")), "install", "--ignore-scripts"]
-
-
-def bun() -> list[str]:
-    return [str(tool("bun@1")), "install", "--ignore-scripts"]
-
-
-CLIENTS = (
-    Client("npm install", npm, "package-lock.json", frozen=False),
-    Client("npm ci", lambda: ["npm", "ci", "--ignore-scripts"], "package-lock.json", frozen=True),
-    Client("pnpm install", lambda: [*pnpm(), "--no-frozen-lockfile"], "pnpm-lock.yaml", frozen=False),
-    Client("pnpm, frozen", lambda: [*pnpm(), "--frozen-lockfile"], "pnpm-lock.yaml", frozen=True),
-    Client("bun install", bun, "bun.lock", frozen=False),
-    Client("bun, frozen", lambda: [*bun(), "--frozen-lockfile"], "bun.lock", frozen=True),
-)
+WAYS = [Way(client, command) for client in ("npm-11", "pnpm-12", "bun-1") for command in ("install", "ci")]
 
 
 def main() -> None:
@@ -94,9 +78,8 @@ def main() -> None:
         with running_nodes(folder) as nodes, ExitStack() as stack:
             node = nodes.start("node", "--max-age", "86400")
             print("filling the node from the upstream …", flush=True)
-            lock = ""
-            for client in CLIENTS:
-                _, lock = install(client, folder, node.url, lock if client.frozen else "")
+            for way in WAYS:
+                lock_for(way, folder, node.url)
             node.settled()
             peers = {"nginx": stack.enter_context(static_files(node, folder / "nginx"))}
             peers["verdaccio"] = stack.enter_context(verdaccio(node, folder / "verdaccio"))
@@ -105,15 +88,15 @@ def main() -> None:
 
 
 def compare(folder: Path, node: NodeProcess, peers: Mapping[str, str]) -> None:
-    """Time every client against every peer, in turns, and print the medians as multiples of nginx's."""
-    print(f"{'median of ' + str(ROUNDS):14}" + "".join(f"{peer:>20}" for peer in peers), flush=True)
-    for client in CLIENTS:
-        locks = {peer: lock_of(client, folder, url) for peer, url in peers.items()}
+    """Time every way against every peer, in turns, and print the medians as multiples of nginx's."""
+    print(f"{'median of ' + str(ROUNDS):26}" + "".join(f"{peer:>20}" for peer in peers), flush=True)
+    for way in WAYS:
+        locks = {peer: lock_for(way, folder, url) for peer, url in peers.items()}
         seconds: dict[str, list[float]] = {peer: [] for peer in peers}
         for _ in range(ROUNDS):
             for peer, url in peers.items():
                 before = node.status()["served"]
-                seconds[peer].append(install(client, folder, url, locks[peer])[0])
+                seconds[peer].append(install(way, folder, url, locks[peer])[0])
                 if peer == "LibreSeed":
                     served = {key: value - before[key] for key, value in node.status()["served"].items()}
                     assert served["store"] > 0, served
@@ -123,41 +106,27 @@ def compare(folder: Path, node: NodeProcess, peers: Mapping[str, str]) -> None:
             f"{statistics.median(times):10.2f} s {statistics.median(times) / floor:5.2f} x"
             for times in seconds.values()
         ]
-        print(f"{client.name:14}" + "".join(f"{text:>20}" for text in row), flush=True)
+        print(f"{way.title:26}" + "".join(f"{text:>20}" for text in row), flush=True)
 
 
-def lock_of(client: Client, folder: Path, url: str) -> str:
-    """Return the lock file that a frozen install starts from, else ""; either way the registry is warm then."""
-    unlocked = next(each for each in CLIENTS if each.lock == client.lock and not each.frozen)
-    _, lock = install(unlocked, folder, url, "")
-    return lock if client.frozen else ""
+def lock_for(way: Way, folder: Path, url: str) -> str:
+    """Return the lock file that an install starts from, "" for one without; either way the registry is warm then."""
+    _, lock = install(Way(way.client, "install"), folder, url, "")
+    return lock if way.command == "ci" else ""
 
 
-def install(client: Client, folder: Path, url: str, lock: str) -> tuple[float, str]:
+def install(way: Way, folder: Path, url: str, lock: str) -> tuple[float, str]:
     """Install into a new folder with empty caches; return the seconds and the lock file that there is then."""
     home = Path(tempfile.mkdtemp(dir=folder))
+    client = AnyClient(way.client, home / "home", url)
     project = write_project(home / "app", LARGE)
     if lock:
-        (project / client.lock).write_text(lock)
-    kept = {key: value for key, value in os.environ.items() if not key.lower().startswith("npm_config_")}
-    environment = {
-        **kept,
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "XDG_DATA_HOME": str(home / "data"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "BUN_INSTALL_CACHE_DIR": str(home / "bun"),
-        "npm_config_userconfig": str(home / "npmrc"),
-    }
-    lines = (f"registry={url}/", "audit=false", "fund=false", "update-notifier=false", f"cache={home / 'npm'}")
-    (home / "npmrc").write_text("\n".join((*lines, "replace-registry-host=always")) + "\n")
-    (project / ".npmrc").write_text(f"registry={url}/\n")
-    command = client.command()
+        (project / client.kind.lock).write_text(lock)
     started = time.perf_counter()
-    run(command, project, environment)
+    run(client.words(way.command), project, client.environment | {"npm_config_audit": "false"})
     seconds = time.perf_counter() - started
     assert (project / "node_modules" / "webpack" / "package.json").exists()
-    lock = (project / client.lock).read_text()
+    lock = (project / client.kind.lock).read_text()
     shutil.rmtree(home)
     return seconds, lock
 

@@ -29,7 +29,8 @@ def publisher(tmp_path):
 
 
 def libreseed(folder, *arguments, code=0, **environment):
-    env = {**os.environ, "npm_config_cache": str(folder / "npm-cache"), **environment}
+    caches = {"npm_config_cache": str(folder / "npm-cache"), "XDG_CACHE_HOME": str(folder / "cache")}
+    env = {**os.environ, **caches, **environment}
     command = [sys.executable, "-W", "error", "-m", "libreseed", *arguments]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == code, done.stderr

@@ -1,14 +1,12 @@
 """Vite's development mode, seen by a browser."""
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from shims.tooling import BUNDLERS, LARGE_TREE, copy_folder
 from support.clients import tools
+from support.debian import program
 from support.trees import OURS, node_runner, package, write, write_shims
 
 BROWSE = str(Path(__file__).parent / "browse.mjs")
@@ -35,13 +33,7 @@ createRoot(document.getElementById('root')).render(createElement(App));
 @pytest.fixture
 def chromium():
     """The browser; Debian's is installed when the machine has none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    if not any(map(shutil.which, names)):
-        if os.getuid() != 0:
-            pytest.fail("This test needs a browser: sudo apt-get install chromium")
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *command], check=True, capture_output=True, timeout=240)
-    return next(path for path in map(shutil.which, names) if path)
+    return program("chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 def test_vite_serves_a_page_that_works(tmp_path, chromium):

@@ -140,17 +140,16 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-class Client:
-    """A client with a home, caches and a configuration of its own, logged in as `user`, whose registry is `node`."""
+class AnyClient:
+    """A client with a home, caches and a configuration of its own. `url`: its registry, without a slash at its end."""
 
-    def __init__(self, name: str, home: Path, node: NodeProcess, user: str = "") -> None:
+    def __init__(self, name: str, home: Path, url: str, token: str = "") -> None:
         self.name = name
         self.kind = KINDS[name]
         self.home = home
-        self.node = node
         self._caches = 0
         home.mkdir(parents=True)
-        self._configure(log_in(node, user) if user else "")
+        self._configure(url, token)
 
     def clear_cache(self) -> None:
         """Take new, empty caches from now on."""
@@ -186,6 +185,7 @@ class Client:
             "npm_config_cache": str(cache / "npm"),
             "npm_config_globalconfig": str(self.home / "none"),
             "pnpm_config_minimum_release_age": "0",
+            "pnpm_config_ignore_scripts": "true",
             "pnpm_config_update_notifier": "false",
             "FAKEROOTKEY": "1",  # else root's home is another one for yarn 1
             "YARN_CACHE_FOLDER": str(cache / "yarn"),
@@ -196,12 +196,12 @@ class Client:
             "NO_COLOR": "1",
         }
 
-    def _configure(self, token: str) -> None:
-        host = self.node.url.removeprefix("http:")
-        npm = [f"registry={self.node.url}/", "fund=false", "update-notifier=false", "fetch-retries=0"]
+    def _configure(self, url: str, token: str) -> None:
+        host = url.removeprefix("http:")
+        npm = [f"registry={url}/", "fund=false", "update-notifier=false", "fetch-retries=0"]
         npm.append("ignore-scripts=true")
         yarn_4 = [
-            f'npmRegistryServer: "{self.node.url}"',
+            f'npmRegistryServer: "{url}"',
             "unsafeHttpWhitelist: [localhost]",
             "nodeLinker: node-modules",
             "enableTelemetry: false",
@@ -213,13 +213,21 @@ class Client:
             yarn_4.append(f'npmAuthToken: "{token}"')
         for file, lines in {
             ".npmrc": npm,
-            ".yarnrc": [f'registry "{self.node.url}/"'],
+            ".yarnrc": [f'registry "{url}/"'],
             ".yarnrc.yml": yarn_4,
         }.items():
             (self.home / file).write_text("\n".join(lines) + "\n")
 
 
-def project(folder: Path, client: Client, **dependencies: str) -> Path:
+class Client(AnyClient):
+    """A client whose registry is `node`, logged in as `user`."""
+
+    def __init__(self, name: str, home: Path, node: NodeProcess, user: str = "") -> None:
+        super().__init__(name, home, node.url, log_in(node, user) if user else "")
+        self.node = node
+
+
+def project(folder: Path, client: AnyClient, **dependencies: str) -> Path:
     """Write a project. yarn 4 takes a folder for one by its lock file only."""
     app = write_project(folder, {"name": "app", "version": "1.0.0", "dependencies": dependencies})
     if client.name == "yarn-4":

@@ -43,12 +43,12 @@ def _options(*extra: Callable[[Any], Any]) -> Callable[[_F], _F]:
             click.option("--ignore-scripts", is_flag=True, help="Run no install scripts, allowed or not."),
             click.option(
                 "--link",
-                type=click.Choice(["copy", "hard"]),
-                default="copy",
+                type=click.Choice(["auto", "copy"]),
+                default="auto",
                 show_default=True,
                 envvar="LIBRESEED_LINK",
                 show_envvar=True,
-                help="hard: share unpacked files with other projects; faster, but an edit in one is an edit in all.",
+                help="auto: share unpacked files with other projects, by clones or hard links; copy: own files.",
             ),
             json_option,
             maybe_registry_option,
@@ -145,7 +145,7 @@ def _install(
             clean=clean,
             omit={*omit, "dev"} if production else set(omit),
             scripts=not ignore_scripts,
-            shared=shared_packages_dir() if link == "hard" else None,
+            shared=shared_packages_dir() if link == "auto" else None,
         )
         summary = asyncio.run(installing)
     if as_json:

@@ -12,6 +12,7 @@ from libreseed.errors import IntegrityError, LibreseedError
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.packing import pack
 from libreseed.modules.prefetch import prefetch
+from libreseed.modules.shared import Shared
 from libreseed.modules.staging import Staging
 from libreseed.modules.workers import Workers
 
@@ -47,11 +48,11 @@ async def fetch_all(
     root: Path,
     staging: Staging,
     progress: Progress,
-    shared: Path | None = None,
+    shared: Shared | None = None,
 ) -> Fetched:
     """Put every package into the staging, from the registry at `url`, or packed by npm in `root`.
 
-    With `shared` those without install scripts are links to files in that folder (`modules.shared`).
+    With `shared` those without install scripts are taken from the files there.
 
     Raises IntegrityError, NotFoundError, UnavailableError, StoreError: the first of them ends it.
     """
@@ -72,7 +73,7 @@ class _Fetching:
         root: Path,
         staging: Staging,
         progress: Progress,
-        shared: Path | None,
+        shared: Shared | None,
         workers: Workers,
         fetched: Fetched,
     ) -> None:

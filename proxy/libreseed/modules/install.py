@@ -21,6 +21,7 @@ from libreseed.modules.plan import Plan, make_plan, out_of_step
 from libreseed.modules.project import Project
 from libreseed.modules.resolver import Change, resolve, restored_on_failure
 from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
+from libreseed.modules.shared import open_shared, prune
 from libreseed.modules.staging import Staging
 from libreseed.modules.toplevel import link_shims
 
@@ -62,8 +63,8 @@ async def install(
     """Bring `.libreseed_modules` into line with the lock file, and that with package.json and the `change`.
 
     With `clean` the lock file stays as it is, and every package is unpacked anew; `omit` are the kinds of packages to
-    leave out; with `scripts` those that are allowed run theirs; `shared` is the folder of `modules.shared`, if files
-    are to be shared with other projects; `shims` are the files of the npm package `libreseed`.
+    leave out; with `scripts` those that are allowed run theirs; `shared` is the folder of the files that projects
+    share, if this one is to take part; `shims` are the files of the npm package `libreseed`.
     Raises LibreseedError of many kinds; the tree that was there before stays then.
     """
     started = time.monotonic()
@@ -159,7 +160,10 @@ async def _bring_up_to_date(
         done = _Done(Counter(), (), len(wanted) - len(missing))
         if missing:
             progress.stage("Fetching", len(missing))
-            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress, shared)
+            sharing = await asyncio.to_thread(open_shared, shared, project.folder) if shared is not None else None
+            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress, sharing)
+            if sharing is not None:
+                await asyncio.to_thread(prune, sharing)
             done = _Done(fetched.sources, fetched.absent, done.continued)
         progress.stage("Linking")
         fresh = {package.location: staging.place(package) for package in wanted if package.location not in done.absent}

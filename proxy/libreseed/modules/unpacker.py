@@ -13,7 +13,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from libreseed.errors import LibreseedError
-from libreseed.modules.shared import link_package
+from libreseed.modules.shared import Shared, take_package
 from libreseed.modules.unpack import unpack
 
 
@@ -28,8 +28,8 @@ def _outcome(job: dict[str, str]) -> dict[str, object]:
     digest = bytes.fromhex(job["digest"]) or None
     try:
         tarball, target = Path(job["tarball"]), Path(job["target"])
-        if job["shared"] and digest is not None:
-            link_package(Path(job["shared"]), tarball, digest, target)
+        if job["way"] and digest is not None:
+            take_package(Shared(Path(job["shared"]), job["way"]), tarball, digest, target)
         else:
             unpack(tarball, digest, target)
         return {"size": os.stat(job["tarball"]).st_size}  # noqa: PTH116

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from libreseed.errors import IntegrityError, StoreError, UnavailableError
 from libreseed.modules import unpack as here
+from libreseed.modules.shared import Shared
 
 MAX_WORKERS = 8
 AHEAD = 2
@@ -50,16 +51,17 @@ class Workers:
     ) -> None:
         await self._end()
 
-    async def unpack(self, tarball: Path, digest: bytes | None, target: Path, shared: Path | None = None) -> int:
-        """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, by links to the files
-        that are there (`modules.shared`).
+    async def unpack(self, tarball: Path, digest: bytes | None, target: Path, shared: Shared | None = None) -> int:
+        """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, from the files
+        that are there.
 
         Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
         """
         worker = await self._free.get()
         try:
             job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
-            outcome = await worker.ask({**job, "shared": str(shared or "")})
+            way = {"shared": str(shared.folder), "way": shared.way} if shared is not None else {"way": ""}
+            outcome = await worker.ask({**job, **way})
         finally:
             self._free.put_nowait(worker)
         if "refused" in outcome:
