@@ -1,8 +1,8 @@
 """`make bench-peers`: installs of a project of 900 packages from LibreSeed, from verdaccio and from static files.
 
 All three have the same bytes: nginx serves as files what the node answered, verdaccio has the node as its upstream.
-All are warm, all clients start with empty caches, everything is below one folder of tmpfs. nginx is the floor, and its
-time is 1. The node's own store is proved by X-Libreseed-Source. Needs Debian's nginx-light (apt-get install).
+All are warm, and all clients start with empty caches, on tmpfs. nginx is the floor, and its time is 1. The node's own
+store is proved by the counters of X-Libreseed-Source. Needs Debian's nginx-light (apt-get install).
 """
 
 import shlex
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ http {{
     location ~ \\.tgz$ {{ default_type application/octet-stream; }}
     location /short/ {{ internal; default_type {short}; gzip_static on; }}
     location /full/ {{ internal; gzip_static on; }}
-    location / {{ rewrite ^(.*)$ /$form$1.json last; }}
+    location / {{ rewrite ^ /$form$uri.json last; }}
   }}
 }}
 """
@@ -73,18 +73,24 @@ WAYS = [Way(client, command) for client in ("npm-11", "pnpm-12", "bun-1") for co
 
 def main() -> None:
     memory = Path("/dev/shm")  # noqa: S108
-    with tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=memory if memory.is_dir() else None) as name:
-        folder = Path(name)
-        with running_nodes(folder) as nodes, ExitStack() as stack:
-            node = nodes.start("node", "--max-age", "86400")
-            print("filling the node from the upstream …", flush=True)
-            for way in WAYS:
-                lock_for(way, folder, node.url)
-            node.settled()
-            peers = {"nginx": stack.enter_context(static_files(node, folder / "nginx"))}
-            peers["verdaccio"] = stack.enter_context(verdaccio(node, folder / "verdaccio"))
-            peers["LibreSeed"] = node.url
-            compare(folder, node, peers)
+    with ExitStack() as stack:
+        disk = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libreseed-bench-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=memory)))
+        node = stack.enter_context(running_nodes(disk)).start("node", "--max-age", "86400")
+        print("filling the node from the upstream …", flush=True)
+        for way in WAYS:
+            lock_for(way, folder, node.url)
+        node.settled()
+        asked = {access.path for access in node.accesses() if access.method == "GET"}
+        node.stop()
+        node.observed = False
+        node.start()
+        peers = {
+            "nginx": stack.enter_context(static_files(node, asked, disk / "nginx")),
+            "verdaccio": stack.enter_context(verdaccio(node, disk / "verdaccio")),
+            "LibreSeed": node.url,
+        }
+        compare(folder, node, peers)
 
 
 def compare(folder: Path, node: NodeProcess, peers: Mapping[str, str]) -> None:
@@ -132,11 +138,12 @@ def install(way: Way, folder: Path, url: str, lock: str) -> tuple[float, str]:
 
 
 @contextmanager
-def static_files(node: NodeProcess, folder: Path) -> Iterator[str]:
-    """Serve all that the node was asked for by nginx, from files; the packuments name nginx as their tarballs' home."""
+def static_files(node: NodeProcess, asked: Collection[str], folder: Path) -> Iterator[str]:
+    """Serve what the node answers to these paths by nginx, from files; the packuments name nginx as their tarballs'
+    home."""
     files = folder / "files"
     port = free_port()
-    for path in {line.split()[-5] for line in node.text().splitlines() if " libreseed.access: GET " in line}:
+    for path in asked:
         name = unquote(path)
         if path.startswith("/-/") or "/-/npm/" in path:
             continue

@@ -32,10 +32,12 @@ sys.addaudithook(_write)
 
 
 class NodeProcess:
-    """A running `libreseed serve`. Everything that it prints to stderr is in `log`."""
+    """A running `libreseed serve`. Everything that it prints to stderr is in `log`. Unless it is `observed`, it runs as
+    users run it: without a line in the log for each request, and without the audit of what it opens."""
 
-    def __init__(self, root: Path, *options: str) -> None:
+    def __init__(self, root: Path, *options: str, observed: bool = True) -> None:
         self.root = root
+        self.observed = observed
         self.log = root.with_name(root.name + ".log")
         self.audit = root.with_name(root.name + ".audit")
         self._options = options
@@ -43,12 +45,15 @@ class NodeProcess:
 
     def start(self) -> None:
         """Start it, again on the same root; returns when it is ready."""
-        hook = self.root.with_name(self.root.name + ".site")
-        hook.mkdir(exist_ok=True)
-        (hook / "sitecustomize.py").write_text(AUDIT_HOOK)
-        environment = {**os.environ, "LIBRESEED_TEST_AUDIT": str(self.audit), "PYTHONPATH": str(hook)}
+        environment = dict(os.environ)
         command = [sys.executable, "-W", "error", "-m", "libreseed", "serve", "--root", str(self.root), "--port", "0"]
-        command += ["--p2p-host", "127.0.0.1", "--no-lan", "--verbose", *self._options]
+        command += ["--p2p-host", "127.0.0.1", "--no-lan", *self._options]
+        if self.observed:
+            hook = self.root.with_name(self.root.name + ".site")
+            hook.mkdir(exist_ok=True)
+            (hook / "sitecustomize.py").write_text(AUDIT_HOOK)
+            environment |= {"LIBRESEED_TEST_AUDIT": str(self.audit), "PYTHONPATH": str(hook)}
+            command.append("--verbose")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
         assert self.process.stdout is not None

@@ -12,7 +12,7 @@ from libreseed.errors import LibreseedError
 
 @dataclass(frozen=True, slots=True)
 class FoundTarball:
-    """A tarball: a whole file, its bytes where they could not be stored, or a flow that is still running.
+    """A tarball: a whole file, its bytes, or a flow that is still running.
 
     `length` in bytes, None if nobody said.
     """

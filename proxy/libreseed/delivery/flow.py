@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from libreseed.errors import LibreseedError, StoreError
 
-_CHUNK = 256 << 10
+_CHUNK = 1 << 20
 
 
 class Flow:

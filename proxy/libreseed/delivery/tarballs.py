@@ -91,7 +91,7 @@ class TarballDelivery:
         brought = self._bundled.tarball(file, integrity) if name == self._bundled.name else None
         if brought is not None:
             return brought
-        held = await self._held(name, file, integrity)
+        held = await self._held(name, file, integrity, whole=whole)
         if held is not None:
             return held
         key = (name, file, integrity, came_through())
@@ -106,12 +106,17 @@ class TarballDelivery:
         """End what is under way."""
         await self._errands.close()
 
-    async def _held(self, name: str, file: str, integrity: bytes | None) -> FoundTarball | None:
+    async def _held(self, name: str, file: str, integrity: bytes | None, *, whole: bool) -> FoundTarball | None:
         digest = self._catalogue.tarball(name, file)
         ref = self._seeding.find(digest) if digest is not None else None
-        if ref is None or integrity not in (None, digest) or not await self._seeding.check(ref.sha512):
+        if ref is None or integrity not in (None, digest):
             return None
         if integrity is None and self._ownership.is_declared(name) and not await self._is_owners(name, file, ref):
+            return None
+        data = None if whole else self._seeding.cached(ref.sha512)
+        if data is not None:
+            return FoundTarball("store", ref.length, digest=ref.sha512, data=data)
+        if not await self._seeding.check(ref.sha512):
             return None
         return self._landed("store", ref)
 

@@ -52,7 +52,7 @@ class AccessRules:
 
     def is_public(self, name: str) -> bool:
         """Tell whether everybody may read it, so that it may be shared with other nodes."""
-        return self.allows("read", name, None)
+        return not self.rules or self.allows("read", name, None)
 
     def check(self, action: Action, name: str, account: str | None) -> None:
         """Raise UnauthorizedError for who is not logged in, ForbiddenError for an account, unless it is allowed."""

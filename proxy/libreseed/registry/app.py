@@ -40,6 +40,7 @@ from libreseed.registry.permissions import Permissions
 from libreseed.registry.prefetch import PrefetchEndpoint
 from libreseed.registry.profile import ProfileEndpoints
 from libreseed.registry.provenance import ProvenanceEndpoints
+from libreseed.registry.reads import PackageReads
 from libreseed.registry.search import SearchEndpoint
 from libreseed.registry.stars import StarEndpoints
 from libreseed.registry.tarballs import TarballEndpoint
@@ -93,6 +94,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
     prefetch = PrefetchEndpoint(services.tarballs, services.counter, services.blobs.folder, permissions)
     return Starlette(
         routes=[
+            PackageReads(registry.read),
             Route("/", registry.status),
             Route("/-/ping", registry.ping),
             Route("/-/libreseed/status", registry.status),
@@ -131,7 +133,6 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route(f"/{KEYS}", provenance.keys),
             Route(f"/{ATTESTATIONS}{{spec:path}}", provenance.attestations),
             Route("/-/{other:path}", registry.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
-            Route("/{package:path}", registry.read, methods=["GET", "HEAD"]),
             Route("/{package:path}/-/{file}/-rev/{rev}", writing.remove_tarball, methods=["DELETE"]),
             Route("/{package:path}/-rev/{rev}", writing.edit, methods=["PUT"]),
             Route("/{package:path}/-rev/{rev}", writing.unpublish, methods=["DELETE"]),

@@ -21,6 +21,8 @@ access_log = logging.getLogger("libreseed.access")
 """One line a request. Its records also carry the fields of the line as attributes: `host` and `path` (as
 they were sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
 
+_MAX_KNOWN = 100
+"""Host headers that are remembered as ours."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -30,6 +32,7 @@ class Guard:
     def __init__(self, app: ASGIApp, hosts: Collection[str], node_id: str) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._known: set[str] = set()
         self._node_id = node_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,34 +40,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        status, source = 500, "-"
-        length: str | None = None
-
-        async def log_start(message: Message) -> None:
-            nonlocal status, source, length
-            if message["type"] == "http.response.start":
-                headers = Headers(raw=message["headers"])
-                status = message["status"]
-                source = headers.get(SOURCE_HEADER, "-")
-                length = headers.get("content-length")
-            await send(message)
-
-        try:
-            refusal = self._refusal(scope)
-            await (refusal or self._app)(scope, receive, log_start)
-        finally:
-            milliseconds = (time.perf_counter() - started) * 1000
-            path = scope.get("raw_path", b"").decode("latin-1")
-            fields = {
-                "host": Headers(scope=scope).get("host", ""),
-                "path": path,
-                "status": status,
-                "source": source,
-                "length": int(length) if length else None,
-                "milliseconds": milliseconds,
-            }
-            access_log.info("%s %s %d %s %.1f ms", scope["method"], path, status, source, milliseconds, extra=fields)
+        app = self._refusal(scope) or self._app
+        if access_log.isEnabledFor(logging.INFO):
+            await _logged(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
@@ -86,11 +66,45 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
+        if host in self._known:
+            return True
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
-            if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
-                return True
-            ipaddress.ip_address(name)
+            if not (name in self._hosts or name == "localhost" or name.endswith(".localhost")):
+                ipaddress.ip_address(name)  # an address cannot be rebound to another machine's
         except ValueError:
             return False
-        return True  # an address cannot be rebound to another machine's
+        if len(self._known) < _MAX_KNOWN:
+            self._known.add(host)
+        return True
+
+
+async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request and log it, once it is over."""
+    started = time.perf_counter()
+    status, source = 500, "-"
+    length: str | None = None
+
+    async def note_start(message: Message) -> None:
+        nonlocal status, source, length
+        if message["type"] == "http.response.start":
+            headers = Headers(raw=message["headers"])
+            status = message["status"]
+            source = headers.get(SOURCE_HEADER, "-")
+            length = headers.get("content-length")
+        await send(message)
+
+    try:
+        await app(scope, receive, note_start)
+    finally:
+        milliseconds = (time.perf_counter() - started) * 1000
+        path = scope.get("raw_path", b"").decode("latin-1")
+        fields = {
+            "host": Headers(scope=scope).get("host", ""),
+            "path": path,
+            "status": status,
+            "source": source,
+            "length": int(length) if length else None,
+            "milliseconds": milliseconds,
+        }
+        access_log.info("%s %s %d %s %.1f ms", scope["method"], path, status, source, milliseconds, extra=fields)

@@ -31,7 +31,7 @@ class PackumentEndpoints:
 
         Conditional by If-None-Match, else by If-Modified-Since.
         """
-        for_writing = request.query_params.get("write") == "true"
+        for_writing = bool(request.scope["query_string"]) and request.query_params.get("write") == "true"
         found = await self._packuments.find(name, for_writing=for_writing)
         short = ABBREVIATED_TYPE in request.headers.get("accept", "") and not for_writing
         form = await self._prepared.get(found, short=short, base_url=base_url(request))
@@ -77,7 +77,7 @@ class PackumentEndpoints:
 
 def base_url(request: Request) -> str:
     """Return the URL that the client knows us by, without a slash at its end."""
-    return f"{request.url.scheme}://{request.headers['host']}"
+    return f"{request.scope['scheme']}://{request.headers['host']}"
 
 
 def _has(request: Request, etag: str, modified: str) -> bool:

@@ -81,6 +81,8 @@ def _whole(found: FoundTarball, method: str, headers: dict[str, str]) -> Respons
         headers["Content-Length"] = str(found.length)
     if method == "HEAD":
         return Response(status_code=200, headers=headers, media_type=_MEDIA_TYPE)
+    if found.data is not None:
+        return Response(found.data, 200, headers, _MEDIA_TYPE)
     return _BodyResponse(found.read(), 200, headers)
 
 

@@ -70,6 +70,11 @@ class Seeding:
             await self.drop(digest)
         return intact
 
+    def cached(self, digest: bytes) -> bytes | None:
+        """Return the bytes of a held blob, intact, if they are at hand without waiting for the disk."""
+        held = self._held.get(digest)
+        return self._blobs.cached(digest, held[0].length) if held is not None else None
+
     def path(self, digest: bytes) -> Path:
         """Return the file of a held blob."""
         return self._blobs.path(digest)
