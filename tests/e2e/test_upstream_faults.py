@@ -42,7 +42,7 @@ class Site:
         shutil.rmtree(app / "node_modules", ignore_errors=True)
         if command != "ci":
             (app / "package-lock.json").unlink(missing_ok=True)
-        return await asyncio.to_thread(self._npm.run, app, command, check=False)
+        return await asyncio.to_thread(self._npm.run, app, command, "--audit", check=False)
 
     def stored(self) -> set[bytes]:
         """What the store holds; each file's name must be the hash of its bytes."""

@@ -1,9 +1,10 @@
+import asyncio
 import gzip
 
 import orjson
 
 from support.running import StartNode, asked
-from upstream.fake_registry import FakeRegistry, Reply
+from upstream.fake_registry import FakeRegistry, Hang, Reply
 
 BULK = "/-/npm/v1/security/advisories/bulk"
 QUICK = "/-/npm/v1/security/audits/quick"
@@ -81,6 +82,23 @@ async def test_an_upstream_that_fails_is_not_waited_for_again(start_node: StartN
         assert answer.status == 503
         assert "No security advisories now" in answer.json()["error"]
     assert (asked(upstream, BULK), asked(upstream, QUICK)) == (1, 0)
+
+
+async def test_an_install_does_not_wait_long_for_its_audit(start_node: StartNode, upstream: FakeRegistry) -> None:
+    upstream.on(BULK, Hang())
+    node = await start_node(upstream=upstream.url)
+    async with asyncio.timeout(9):  # who audits on demand waits ten seconds
+        answer = await node.ask("POST", BULK, body={"lodash": ["1.0.0"]}, npm_command="install")
+    assert answer.status == 503
+    assert "No security advisories now" in answer.json()["error"]
+
+
+async def test_an_upstream_that_is_always_slow_is_waited_for(start_node: StartNode, upstream: FakeRegistry) -> None:
+    upstream.on(BULK, Reply(body=FOUND, pause=1.2))
+    node = await start_node(upstream=upstream.url)
+    for command in ("audit", "install"):
+        answer = await node.ask("POST", BULK, body={"lodash": ["1.0.0"]}, npm_command=command)
+        assert (answer.status, answer.body) == (200, FOUND), command
 
 
 async def test_bodies_are_bounded_and_checked(start_node: StartNode, upstream: FakeRegistry) -> None:

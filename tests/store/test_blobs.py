@@ -110,5 +110,17 @@ async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, m
     assert await blobs.is_intact(DIGEST, len(DATA))
 
 
+async def test_small_blobs_are_at_hand_while_they_are_intact(blobs: BlobStore) -> None:
+    assert blobs.cached(DIGEST, len(DATA)) is None
+    path = await blobs.add(DATA, DIGEST)
+    assert blobs.cached(DIGEST, len(DATA)) == DATA
+    assert blobs.cached(DIGEST, len(DATA) + 1) is None
+    path.write_bytes(DATA[::-1])
+    assert blobs.cached(DIGEST, len(DATA)) is None
+    large = bytes(1 << 20)
+    await blobs.add(large, sha512(large))
+    assert blobs.cached(sha512(large), len(large)) is None
+
+
 async def test_what_is_gone_is_not_intact(blobs: BlobStore) -> None:
     assert not await blobs.is_intact(DIGEST, len(DATA))

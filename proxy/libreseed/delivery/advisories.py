@@ -4,6 +4,7 @@ Source: npm's `@npmcli/arborist` and `npm-audit-report`. There is nothing to kee
 flaws changes by the day, and an old "nothing found" is worse than none.
 """
 
+import time
 from typing import Any
 
 import orjson
@@ -18,21 +19,31 @@ AUDITS = "-/npm/v1/security/audits"
 QUICK = "-/npm/v1/security/audits/quick"
 
 _ANSWER_BYTES = 32 << 20
+_TIMES = 3
 
 
 class Advisories:
     """Passes audits on. Nobody waits longer than `patience` seconds, and after a failure nobody waits at all for
-    `again` seconds: an install waits for its audit."""
+    `again` seconds. An install, which audits in passing, waits for it at its end: three times what the last answer
+    took, but `brief` seconds at least."""
 
     def __init__(
-        self, ownership: Ownership, upstream: Upstream | None, *, patience: float = 10.0, again: float = 60.0
+        self,
+        ownership: Ownership,
+        upstream: Upstream | None,
+        *,
+        patience: float = 10.0,
+        brief: float = 1.0,
+        again: float = 60.0,
     ) -> None:
         self._ownership = ownership
         self._upstream = upstream
         self._patience = patience
+        self._brief = brief
+        self._took = 0.0
         self._failures: Remembered[str, LibreseedError] = Remembered(again)
 
-    async def bulk(self, body: object) -> bytes:
+    async def bulk(self, body: object, *, in_passing: bool = False) -> bytes:
         """Return the advisories, as JSON, for `{name: [version, …]}`.
 
         Raises NotFoundError: there is no upstream, or it has no advisories; UnavailableError and what else
@@ -40,16 +51,17 @@ class Advisories:
         """
         if not isinstance(body, dict):
             raise InvalidInputError("A bulk audit is an object of versions by package name.")
-        return await self._ask(BULK, {name: body[name] for name in body if await self._is_upstreams(name)})
+        wanted = {name: body[name] for name in body if await self._is_upstreams(name)}
+        return await self._ask(BULK, wanted, in_passing=in_passing)
 
-    async def audit(self, path: str, body: object) -> bytes:
+    async def audit(self, path: str, body: object, *, in_passing: bool = False) -> bytes:
         """Return the report, as JSON, for a tree as in a lock file of version 1. `path`: AUDITS or QUICK.
 
         npm 10 sends no `dependencies` where its lock file is of version 3. Raises as `bulk`.
         """
         if not isinstance(body, dict) or not isinstance(body.get("dependencies", {}), dict):
             raise InvalidInputError("An audit is a tree of dependencies.")
-        return await self._ask(path, await self._tree(body))
+        return await self._ask(path, await self._tree(body), in_passing=in_passing)
 
     async def _is_upstreams(self, name: str) -> bool:
         return self._ownership.is_upstreams(name) and not await self._ownership.is_private(name)
@@ -75,16 +87,16 @@ class Advisories:
             del root["name"]
         return root
 
-    async def _ask(self, path: str, body: dict[str, Any]) -> bytes:
+    async def _ask(self, path: str, body: dict[str, Any], *, in_passing: bool) -> bytes:
         if self._upstream is None:
             raise NotFoundError("No security advisories: this server has no upstream registry to ask for them.")
         failure = self._failures.get(path)
         if failure is not None:
             raise failure.with_traceback(None)
+        patience = min(max(self._brief, _TIMES * self._took), self._patience) if in_passing else self._patience
+        started = time.monotonic()
         try:
-            return await self._upstream.document(
-                path, limit=_ANSWER_BYTES, timeout=self._patience, body=orjson.dumps(body)
-            )
+            answer = await self._upstream.document(path, limit=_ANSWER_BYTES, timeout=patience, body=orjson.dumps(body))
         except NotFoundError as error:
             absent = NotFoundError(f"No security advisories: {error.message}", hint=error.hint)
             self._failures.put(path, absent)
@@ -95,3 +107,5 @@ class Advisories:
             for kind in (BULK, AUDITS, QUICK):
                 self._failures.put(kind, failed)
             raise failed from error
+        self._took = time.monotonic() - started
+        return answer

@@ -18,12 +18,19 @@ class AdvisoryEndpoints:
 
     async def bulk(self, request: Request) -> Response:
         """POST /-/npm/v1/security/advisories/bulk."""
-        return _answer(await self._advisories.bulk(await read_json(request, _BODY_LIMIT)))
+        body = await read_json(request, _BODY_LIMIT)
+        return _answer(await self._advisories.bulk(body, in_passing=_in_passing(request)))
 
     async def audit(self, request: Request) -> Response:
         """POST /-/npm/v1/security/audits and …/audits/quick, of older clients."""
         body = await read_json(request, _BODY_LIMIT)
-        return _answer(await self._advisories.audit(request.url.path.lstrip("/"), body))
+        path = request.url.path.lstrip("/")
+        return _answer(await self._advisories.audit(path, body, in_passing=_in_passing(request)))
+
+
+def _in_passing(request: Request) -> bool:
+    """Tell whether the user wanted something else: npm says what in a header, other clients audit only on demand."""
+    return request.headers.get("npm-command", "audit") != "audit"
 
 
 def _answer(body: bytes) -> Response:
