@@ -5,8 +5,8 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 from libreseed import __version__
 from libreseed.accounts.attempts import Attempts
@@ -27,10 +27,10 @@ from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.delivery.swarmfetch import SwarmFetcher
 from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.errors import LibreseedError, NetworkError, SwarmError
-from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.errors import LibreseedError
 from libreseed.packages.access import read_access
 from libreseed.packages.policy import read_policy
+from libreseed.peering import OVERLAY, P2P, start_overlay, start_session
 from libreseed.publishing.announcing import Announcing
 from libreseed.publishing.mirroring import Mirroring
 from libreseed.publishing.releases import Releases
@@ -57,7 +57,6 @@ from libreseed.store.stars import StarStore
 from libreseed.store.tokens import TokenStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
 from libreseed.trust.keys import format_key
 from libreseed.trust.records import Endpoint
 from libreseed.upstream.client import Upstream
@@ -67,8 +66,6 @@ from libreseed.upstream.npmrc import Own, read_settings
 from libreseed.upstream.settings import UpstreamSettings
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
 
@@ -128,15 +125,12 @@ class Node:
         records = RecordStore(database)
 
         ports = PortStore(database)
-        self._session = await _on_port(settings.p2p_port, await ports.find("p2p"), self._start_session)
+        self._session = await start_session(settings, ports)
         self._cleanup.push_async_callback(self._session.stop)
-        await ports.save("p2p", self._session.port)
-        shelf = OverlayShelf(database)
-        self._overlay = await _on_port(
-            settings.overlay_port, await ports.find("overlay"), lambda port: self._start_overlay(port, shelf)
-        )
+        await ports.save(P2P, self._session.port)
+        self._overlay = await start_overlay(settings, ports, OverlayShelf(database), self._session.port)
         self._cleanup.push_async_callback(self._overlay.stop)
-        await ports.save("overlay", self._overlay.address[1])
+        await ports.save(OVERLAY, self._overlay.address[1])
 
         self._upstream = await self._open_upstream()
         if self._upstream is not None:
@@ -258,22 +252,6 @@ class Node:
             "announcing": self._announcing.waiting,
         }
 
-    async def _start_session(self, port: int) -> Session:
-        settings = self.settings
-        session = Session(
-            SessionSettings(
-                settings.p2p_host, port, dht=settings.mainline, lan=settings.lan, port_mapping=settings.mainline
-            )
-        )
-        await session.start()
-        return session
-
-    async def _start_overlay(self, port: int, shelf: OverlayShelf) -> Overlay:
-        settings = OverlaySettings(host=self.settings.p2p_host, port=port, p2p_port=self._session.port)
-        overlay = Overlay(settings, shelf)
-        await overlay.start()
-        return overlay
-
     async def _open_upstream(self) -> Upstream | None:
         settings, own = self.settings, Own(self.settings.host, self._http.port)
         declared = await asyncio.to_thread(read_declared, settings.upstreams, own, os.environ)
@@ -304,16 +282,6 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-async def _on_port(wanted: int, last: int, start: Callable[[int], Awaitable[T]]) -> T:
-    """Start something on the port that the user wants; when that is any, on the last one if it is still free."""
-    if wanted == 0 and last != 0:
-        try:
-            return await start(last)
-        except (NetworkError, SwarmError) as error:
-            log.info("Taking another port than last time: %s", error)
-    return await start(wanted)
 
 
 def _address(host: str, port: int) -> str:

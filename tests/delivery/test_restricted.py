@@ -18,7 +18,8 @@ from libreseed.delivery.records import RecordReader
 from libreseed.delivery.refreshing import PackumentSources
 from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.swarmfetch import SwarmFetcher
-from libreseed.delivery.tarballs import STREAM_FROM, TarballDelivery
+from libreseed.delivery.tarballs import TarballDelivery
+from libreseed.delivery.upstreamfetch import STREAM_FROM
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import format_integrity

@@ -1,10 +1,8 @@
 """Tarballs: from the store, else from the swarm, else from the upstream, each fetched once for all who ask."""
 
 import asyncio
-import hashlib
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from libreseed.delivery.bundled import BundledPackage
 from libreseed.delivery.errands import Errands, outcome
@@ -18,28 +16,21 @@ from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import Source
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
 from libreseed.delivery.tarballpolicy import TarballPolicy
-from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, StoreError, UnavailableError
+from libreseed.delivery.upstreamfetch import STREAM_FROM, Got, UpstreamFetcher
+from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
 from libreseed.packages.names import check_name
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.records import BlobRef
 from libreseed.upstream.client import Upstream
-from libreseed.upstream.tarballs import TarballStream
 from libreseed.upstream.via import came_through
 
 log = logging.getLogger(__name__)
 
-STREAM_FROM = 1 << 20
-"""Bytes from which on a tarball is passed on as it comes; smaller ones are whole before that would pay."""
 HEDGE = 0.2
 """Seconds without a verified piece from the swarm after which the upstream is asked too."""
 
-IN_MEMORY = 64 << 20
-"""Bytes up to which a tarball is passed on by way of memory when the disk is full."""
-
-_Got = BlobRef | bytes
-"""A blob of the store, or the checked bytes that it had no room for."""
 _Key = tuple[str, str, bytes | None, tuple[str, ...]]
 """Name, file, demanded SHA-512, and the nodes that the request came through (see `upstream.via`)."""
 
@@ -64,16 +55,14 @@ class TarballDelivery:
         share: bool = True,
     ) -> None:
         self._catalogue = catalogue
-        self._blobs = blobs
         self._seeding = seeding
         self._fetcher = fetcher
         self._packuments = packuments
         self._ownership = ownership
-        self._upstream = upstream
+        self._from_upstream = UpstreamFetcher(upstream, blobs, seeding, share=share)
         self._policy = TarballPolicy(packuments, ownership, policing)
         self._bundled = bundled
         self._hedge = hedge
-        self._share = share
         self._expected = ExpectedTarballs(signatures)
         self._flights: dict[_Key, Flight] = {}
         self._errands: Errands[object, None] = Errands()
@@ -139,18 +128,18 @@ class TarballDelivery:
         finally:
             self._flights.pop(key, None)
 
-    def _landed(self, source: Source, got: _Got) -> FoundTarball:
+    def _landed(self, source: Source, got: Got) -> FoundTarball:
         if isinstance(got, bytes):
             return FoundTarball(source, len(got), data=got)
         return FoundTarball(source, got.length, self._seeding.path(got.sha512), None, got.sha512)
 
-    async def _fetch(self, name: str, file: str, integrity: bytes | None, flight: Flight) -> tuple[Source, _Got]:
+    async def _fetch(self, name: str, file: str, integrity: bytes | None, flight: Flight) -> tuple[Source, Got]:
         expected = await self._expect(name, file, integrity)
         stored = self._stored(expected, integrity)
         if stored is not None and expected.digest is not None and await self._seeding.check(expected.digest):
             await self._catalogue.name_tarball(name, file, expected.digest)
             return "store", stored
-        attempts: dict[asyncio.Task[_Got], Source] = {}
+        attempts: dict[asyncio.Task[Got], Source] = {}
         try:
             return await self._race(name, file, expected, flight, attempts)
         finally:
@@ -172,8 +161,8 @@ class TarballDelivery:
         file: str,
         expected: Expected,
         flight: Flight,
-        attempts: "dict[asyncio.Task[_Got], Source]",
-    ) -> tuple[Source, _Got]:
+        attempts: "dict[asyncio.Task[Got], Source]",
+    ) -> tuple[Source, Got]:
         """Start the swarm, after the hedge time the upstream too; the first verified copy wins."""
         errors: list[LibreseedError] = []
         may_ask_upstream = self._ownership.is_upstreams(name)
@@ -183,7 +172,7 @@ class TarballDelivery:
             length = expected.ref.length if expected.ref is not None else 0
             if length >= STREAM_FROM:
                 wanted.stream = lambda spool: flight.offer("swarm", Flow(spool, length), wanted.digest)
-            swarm: asyncio.Task[_Got] = asyncio.create_task(self._fetcher.fetch(wanted))
+            swarm: asyncio.Task[Got] = asyncio.create_task(self._fetcher.fetch(wanted))
             attempts[swarm] = "swarm"
             if may_ask_upstream:
                 await _first_of(swarm, wanted.started, self._hedge)
@@ -223,67 +212,11 @@ class TarballDelivery:
             return Expected(integrity, restricted=restricted)
         return replace(expected, digest=integrity, restricted=restricted, vouched=expected.digest is not None)
 
-    def _start_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> "asyncio.Task[_Got]":
-        return asyncio.create_task(self._from_upstream(name, file, expected, flight))
-
-    async def _from_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> _Got:
-        if self._upstream is None:
-            raise NotFoundError(f"Nobody offers {file} of {name}.")
-        opened = (
-            self._upstream.tarball_at(expected.url, name=name)
-            if expected.url is not None
-            else self._upstream.tarball(name, file)
-        )
-        async with opened as stream:
-            length = IN_MEMORY if stream.length is None else stream.length
-            if length < STREAM_FROM or (length <= IN_MEMORY and not await self._blobs.has_room(length)):
-                return await self._keep_small(name, file, expected, stream)
-            folder = self._blobs.incoming_dir()
-            try:
-                return await self._keep_large(name, file, expected, stream, folder / "tarball", flight)
-            finally:
-                await self._blobs.discard(folder)
-
-    async def _keep_small(self, name: str, file: str, expected: Expected, stream: TarballStream) -> _Got:
-        chunks: list[bytes] = []
-        left = IN_MEMORY
-        strong, weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
-        async for chunk in stream:
-            left -= len(chunk)
-            if left < 0:
-                raise StoreError(f"The disk is full, and {file} of {name} too large to be passed on all the same.")
-            await asyncio.to_thread(_update, chunk, strong, weak)
-            chunks.append(chunk)
-        data = b"".join(chunks)
-        digest = expected.check(name, file, strong, weak)
-        shared = await self._may_share(expected, stream)
-        try:
-            return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(name, file))
-        except StoreError as error:
-            log.warning("%s of %s is passed on, but not kept. %s", file, name, error)
-            return data
-
-    async def _keep_large(
-        self, name: str, file: str, expected: Expected, stream: TarballStream, spool: Path, flight: Flight
-    ) -> BlobRef:
-        flow = Flow(spool, stream.length)
-        try:
-            flight.offer("upstream", flow, expected.digest)
-            strong, weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
-            async for chunk in stream:
-                await asyncio.to_thread(_update, chunk, strong, weak)
-                await flow.write(chunk)
-            digest = expected.check(name, file, strong, weak)
-            shared = await self._may_share(expected, stream)
-            return await self._seeding.add_file(spool, digest, shared=shared, tarball=(name, file))
-        finally:
-            flight.let_go(flow)
-
-    async def _may_share(self, expected: Expected, stream: TarballStream) -> bool:
-        return self._share and not (expected.restricted or await stream.restricted())
+    def _start_upstream(self, name: str, file: str, expected: Expected, flight: Flight) -> "asyncio.Task[Got]":
+        return asyncio.create_task(self._from_upstream.fetch(name, file, expected, flight))
 
 
-async def _first_of(task: "asyncio.Task[_Got]", event: asyncio.Event, timeout: float) -> None:
+async def _first_of(task: "asyncio.Task[Got]", event: asyncio.Event, timeout: float) -> None:
     waiter = asyncio.ensure_future(event.wait())
     try:
         await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -291,13 +224,8 @@ async def _first_of(task: "asyncio.Task[_Got]", event: asyncio.Event, timeout: f
         waiter.cancel()
 
 
-def _succeeded(task: "asyncio.Task[_Got]") -> bool:
+def _succeeded(task: "asyncio.Task[Got]") -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
-
-
-def _update(chunk: bytes, *hashes: "hashlib._Hash") -> None:
-    for each in hashes:
-        each.update(chunk)
 
 
 def _worst(errors: list[LibreseedError]) -> LibreseedError:
