@@ -9,7 +9,9 @@ import click
 
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
+from libreseed.modules.credentials import authorization
 from libreseed.modules.lockfile import Lockfile
+from libreseed.modules.project import Project
 from libreseed.modules.queries import (
     MAX_DEPTH,
     Outdated,
@@ -87,7 +89,7 @@ def _above(lockfile: Lockfile, locations: list[str]) -> list[str]:
 @project_option
 def outdated_command(names: tuple[str, ...], as_json: bool, registry: str | None, root: Path | None) -> None:
     """Show which of the project's dependencies, or of PKGs, have newer versions. Exits with 1 when any has."""
-    found = asyncio.run(_outdated(read_project(chosen_project(root)), names, registry))
+    found = asyncio.run(_outdated(chosen_project(root), names, registry))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found]))
     elif found:
@@ -100,6 +102,7 @@ def outdated_command(names: tuple[str, ...], as_json: bool, registry: str | None
         raise SystemExit(1)
 
 
-async def _outdated(lockfile: Lockfile, names: tuple[str, ...], registry: str | None) -> list[Outdated]:
+async def _outdated(project: Project, names: tuple[str, ...], registry: str | None) -> list[Outdated]:
+    lockfile = read_project(project)
     async with running_registry(registry) as url:
-        return await find_outdated(lockfile, url, names)
+        return await find_outdated(lockfile, url, names, authorization(url, project.root))

@@ -1,6 +1,7 @@
 """Fetches tarballs from the registry that answers on this machine."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,20 +36,22 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class RegistryClient:
-    """An npm registry by its URL. An asynchronous context manager; at most 16 requests at once."""
+    """An npm registry by its URL. An asynchronous context manager; at most 16 requests at once. `headers` go along with
+    each, such as who asks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise InvalidInputError(
                 f"{url[:120]!r} is not the URL of a registry.", hint="Such as http://localhost:4880"
             )
         self.url = url.rstrip("/")
+        self._headers = dict(headers or {})
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=False
+            connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=False, headers=self._headers
         )
         return self
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from libreseed.errors import IntegrityError, LibreseedError
+from libreseed.modules.credentials import authorization
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.packing import pack
 from libreseed.modules.prefetch import prefetch
@@ -94,8 +95,9 @@ class _Fetching:
             for package in packages:
                 if package.kind == "packed":
                     tasks.create_task(self._pack(package))
+            headers = await asyncio.to_thread(authorization, self._url, self._root)
             if registrys:
-                async with aclosing(prefetch(self._url, registrys)) as arrivals:
+                async with aclosing(prefetch(self._url, registrys, headers)) as arrivals:
                     async for arrival in arrivals:
                         if arrival.error is not None:
                             self._do_without(arrival.package, arrival.error)
@@ -109,7 +111,7 @@ class _Fetching:
             if waiting:
                 from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
 
-                client = await stack.enter_async_context(RegistryClient(self._url))
+                client = await stack.enter_async_context(RegistryClient(self._url, headers))
                 async with asyncio.TaskGroup() as downloads:
                     for package in waiting.values():
                         downloads.create_task(self._download(client, package))

@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,12 @@ class Arrival:
     error: LibreseedError | None = None
 
 
-async def prefetch(url: str, packages: Sequence[LockedPackage]) -> AsyncGenerator[Arrival, None]:
+async def prefetch(
+    url: str, packages: Sequence[LockedPackage], headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Arrival, None]:
     """Yield what becomes of each package's tarball; of none when the registry at `url` is no node of LibreSeed.
+
+    `headers` go along, such as who asks.
 
     Raises UnavailableError: no answer, or it broke off.
     """
@@ -52,7 +56,7 @@ async def prefetch(url: str, packages: Sequence[LockedPackage]) -> AsyncGenerato
             loop.call_soon_threadsafe(arrived.put_nowait, item)
 
     connection = connect(url, timeout=TIMEOUT)
-    reading = asyncio.create_task(asyncio.to_thread(_read, connection, url, packages, put))
+    reading = asyncio.create_task(asyncio.to_thread(_read, connection, url, packages, headers or {}, put))
     try:
         store: Path | None = None
         while (item := await arrived.get()) is not None:
@@ -81,14 +85,20 @@ def _arrival(package: LockedPackage, line: dict[str, Any], store: Path | None) -
     return Arrival(package, line["source"], file)
 
 
-def _read(connection: http.client.HTTPConnection, url: str, packages: Sequence[LockedPackage], put: _Put) -> None:
+def _read(
+    connection: http.client.HTTPConnection,
+    url: str,
+    packages: Sequence[LockedPackage],
+    headers: Mapping[str, str],
+    put: _Put,
+) -> None:
     """Hand on the answer line by line, and None at its end. Runs in a thread."""
     wanted = [[package.name, package.file, (package.digest or b"").hex()] for package in packages]
     path = urlsplit(url).path.rstrip("/") + PATH
     ended = False
     try:
         with closing(connection):
-            connection.request("POST", path, json.dumps(wanted), {"Content-Type": "application/json"})
+            connection.request("POST", path, json.dumps(wanted), {**headers, "Content-Type": "application/json"})
             with connection.getresponse() as answer:
                 if answer.status != 200:
                     put(None)

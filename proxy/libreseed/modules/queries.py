@@ -1,7 +1,7 @@
 """What is in the lock file, why, and what is newer: `libreseed list`, `why` and `outdated`."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,9 +114,12 @@ def find_named(lockfile: Lockfile, name: str) -> list[str]:
     return found
 
 
-async def find_outdated(lockfile: Lockfile, url: str, names: Sequence[str]) -> list[Outdated]:
+async def find_outdated(
+    lockfile: Lockfile, url: str, names: Sequence[str], headers: Mapping[str, str] | None = None
+) -> list[Outdated]:
     """Return the project's own dependencies, or those in `names`, of which the registry has newer versions.
 
+    `headers` go along with each request, such as who asks.
     Raises UnavailableError, NotFoundError.
     """
     from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
@@ -129,7 +132,7 @@ async def find_outdated(lockfile: Lockfile, url: str, names: Sequence[str]) -> l
             wanted[name] = lockfile.packages[location]
         elif names:
             raise NotFoundError(f"{name} is no dependency from the registry.", hint="See: libreseed list")
-    async with RegistryClient(url) as client:
+    async with RegistryClient(url, headers) as client:
         packuments = await asyncio.gather(*(client.packument(package.name) for package in wanted.values()))
     found = []
     for (name, package), packument in zip(wanted.items(), packuments, strict=True):

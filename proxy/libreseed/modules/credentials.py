@@ -1,0 +1,45 @@
+"""The user's token for a registry, read where npm keeps it. Source: npm's documentation of `.npmrc`."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from libreseed.clients.ini import expand, parse_ini
+
+_FIELD = ":_authToken"
+_USER_FILE = "npm_config_userconfig"
+
+
+def authorization(url: str, project: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the header that logs in at the registry `url`, {} when npm has no token for it. Blocks.
+
+    The project's `.npmrc` comes before the user's, and the token of a longer path before that of a shorter one.
+    """
+    environment = os.environ if environment is None else environment
+    names = {key.lower(): value for key, value in environment.items() if value}
+    files = (Path(names.get(_USER_FILE) or Path.home() / ".npmrc"), project / ".npmrc")
+    tokens: dict[str, str] = {}
+    for file in files:
+        try:
+            settings = parse_ini(file.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+        for key, value in settings.items():
+            # A variable that is not set stays in the text, as for npm.
+            text = expand(value, environment) if isinstance(value, str) else ""
+            if text.isprintable() and "${" not in text:
+                tokens[expand(key, environment)] = text
+    token = next((tokens[key] for key in _keys(url) if tokens.get(key)), None)
+    return {"Authorization": f"Bearer {token}"} if token is not None else {}
+
+
+def _keys(url: str) -> Iterator[str]:
+    """Yield the keys of a token for a URL: without its scheme, from the whole path to none."""
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    while True:
+        yield f"//{parts.netloc}{path}/{_FIELD}"
+        if not path:
+            return
+        path = path.rpartition("/")[0]
