@@ -1,23 +1,23 @@
-"""Accounts, as people use them: real npm and pnpm in a terminal, and the login page by its form."""
+"""Accounts, as people use them: real npm in a terminal, and the login page by its form. What each client can do is in
+`clients/test_accounts.py`."""
 
 import base64
 import os
 import re
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from libreseed.accounts.totp import STEP, code_at
-from support.clients import Npm, tool, write_project
+from support.clients import Npm, run, tool, write_project
 from support.nodes import NodeProcess, Nodes, request
-from support.terminal import Terminal
 from support.weblogin import URL, fill_in
 
 pytestmark = pytest.mark.e2e
 
 PASSWORD = "correct horse"
-PNPM = ["pnpm@11", "pnpm@12"]
 
 
 @pytest.fixture
@@ -30,68 +30,20 @@ def project(tmp_path: Path) -> Path:
     return write_project(tmp_path / "project", {"name": "@acme/tool", "version": "1.0.0"})
 
 
-def use_newer_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run what follows by Node 24: npm 12 and pnpm 11 need more than 20."""
-    monkeypatch.setenv("PATH", f"{tool('node@24').parent}{os.pathsep}{os.environ['PATH']}")
-
-
-def log_in_on_page(terminal: Terminal, **fields: str) -> None:
-    page = fill_in(terminal.wait_for(URL)[1], name="ann", password=PASSWORD, **fields)
-    assert "You are logged in" in page
-
-
-@pytest.mark.parametrize("client", ["npm", "npm@10", "npm@12"])
-def test_web_login(
+@pytest.mark.parametrize("client", ["npm", "npm@12"])
+def test_the_first_account(
     node: NodeProcess, project: Path, tmp_path: Path, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     npm = Npm(tmp_path / "npm", node, tool(client) if "@" in client else client)
-    first = "adduser"
+    command = "adduser"
     if client == "npm@12":  # it has no adduser any more; the page makes the first account all the same
-        first = "login"
-        use_newer_node(monkeypatch)
-    for command, fields in ((first, {"again": PASSWORD}), ("login", {})):
-        with npm.terminal(project, command) as terminal:
-            log_in_on_page(terminal, **fields)
-            assert terminal.finish() == 0, terminal.text
-            assert "Logged in on" in terminal.text
-        assert npm.run(project, "whoami").stdout == "ann\n"
-        npm.run(project, "logout")
-        assert "ENEEDAUTH" in npm.run(project, "whoami", check=False).stderr
-
-
-@pytest.mark.parametrize("client", PNPM)
-def test_pnpm_login(
-    node: NodeProcess, project: Path, tmp_path: Path, client: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_newer_node(monkeypatch)
-    Npm(tmp_path / "npm", node).log_in()
-    home = tmp_path / "home"
-    environment = Npm(tmp_path / "npm-pnpm", node).environment | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)}
-    pnpm = str(tool(client))
-    with Terminal([pnpm, "login", "--registry", f"{node.url}/"], project, environment) as terminal:
-        log_in_on_page(terminal)
+        command = "login"
+        monkeypatch.setenv("PATH", f"{tool('node@24').parent}{os.pathsep}{os.environ['PATH']}")
+    with npm.terminal(project, command) as terminal:
+        page = fill_in(terminal.wait_for(URL)[1], name="ann", password=PASSWORD, again=PASSWORD)
+        assert "You are logged in" in page
         assert terminal.finish() == 0, terminal.text
-    with Terminal([pnpm, "whoami", "--registry", f"{node.url}/"], project, environment) as terminal:
-        assert terminal.finish() == 0, terminal.text
-        assert "ann" in terminal.text
-
-
-def test_legacy_login(node: NodeProcess, project: Path, tmp_path: Path) -> None:
-    npm = Npm(tmp_path / "npm", node)
-
-    def log_in(password: str) -> Terminal:
-        with npm.terminal(project, "login", "--auth-type=legacy") as terminal:
-            terminal.answer("Username:", "ann")
-            terminal.answer("Password:", password)
-            terminal.finish()
-        return terminal
-
-    assert "Logged in on" in log_in(PASSWORD).text
     assert npm.run(project, "whoami").stdout == "ann\n"
-    wrong = log_in("wrong")
-    assert "E401" in wrong.text
-    assert "Logged in on" not in wrong.text
-    assert "Logged in on" in log_in(PASSWORD).text
 
 
 def test_profile(node: NodeProcess, project: Path, tmp_path: Path) -> None:
@@ -149,25 +101,6 @@ def test_tokens(node: NodeProcess, project: Path, tmp_path: Path) -> None:
     assert "no organizations" in npm.run(project, "token", "create", "--password=x", "--orgs=a", check=False).stderr
 
 
-def test_tokens_of_npm_10(node: NodeProcess, project: Path, tmp_path: Path) -> None:
-    npm = Npm(tmp_path / "npm", node, tool("npm@10"))
-    npm.log_in()
-    tokens = {}
-    for kind, options in (("read only", ["--read-only"]), ("publish", [])):
-        with npm.terminal(project, "token", "create", *options) as terminal:
-            terminal.answer("password:", PASSWORD)
-            tokens[kind] = terminal.wait_for(rf"Created {kind} token (ls_\S+)")[1]
-            assert terminal.finish() == 0, terminal.text
-    reader = Npm(tmp_path / "npm-reader", node, tool("npm@10"))
-    reader.use_token(tokens["read only"])
-    assert "This token may only read." in reader.run(project, "publish", check=False).stderr
-    reader.use_token(tokens["publish"])
-    reader.run(project, "publish")
-    assert "Read only token ls_" in npm.run(project, "token", "list").stdout
-    npm.run(project, "token", "revoke", tokens["publish"])
-    assert reader.run(project, "whoami", check=False).returncode != 0
-
-
 def test_one_time_passwords(node: NodeProcess, project: Path, tmp_path: Path) -> None:
     npm = Npm(tmp_path / "npm", node)
     npm.log_in()
@@ -221,6 +154,9 @@ def test_access_rules(nodes: Nodes, project: Path, tmp_path: Path) -> None:
     assert "E401" in stranger.run(app, "install", "@acme/tool", check=False).stderr
     carl.run(app, "install", "@acme/tool")
     assert "E401" in stranger.run(app, "ci", check=False).stderr
+    command = [sys.executable, "-m", "libreseed", "ci", "--registry", node.url, "--link", "copy"]
+    assert "You are not logged in here" in run(command, app, stranger.environment, check=False).stderr
+    assert "1 package in" in run(command, app, carl.environment).stdout
     second = write_project(tmp_path / "second", {"name": "@acme/tool", "version": "2.0.0"})
     assert "carl may not publish @acme/tool here" in carl.run(second, "publish", check=False).stderr
     bob.run(second, "publish")

@@ -57,14 +57,29 @@ _NPM_12 = {
     "whoami": "whoami",
     "audit": "audit",
     "audit signatures": "audit signatures",
+    "web login": "login --auth-type=web",
+    "publish otp": "publish --access public --otp={otp}",
+    "access status": "access get status {package}",
+    "access set": "access set status={status} {package}",
+    "access collaborators": "access list collaborators {package}",
+    "access packages": "access list packages {user}",
+}
+_ACCOUNT = {
+    "token create": "token create --name=reader --read-only",
+    "token list": "token list",
+    "token revoke": "token revoke {key}",
+    "profile get": "profile get",
+    "profile set": "profile set fullname {value}",
+    "enable 2fa": "profile enable-2fa auth-and-writes",
 }
 _STARS = {"star": "star {package}", "unstar": "unstar {package}", "stars": "stars"}
 _NPM = _NPM_12 | _STARS
-_PNPM = {command: words for command, words in _NPM.items() if command != "pack"} | {
+_PNPM = {command: words for command, words in _NPM.items() if command not in ("pack", "web login")} | {
     "login": "login",
     "ci": "install --frozen-lockfile",
     "exec": "dlx {package}",
     "publish": "publish --no-git-checks --access public",
+    "publish otp": "publish --no-git-checks --access public --otp={otp}",
     "owner add": "owner add {package} {user}",
     "owner rm": "owner rm {package} {user}",
 }
@@ -74,6 +89,7 @@ _YARN_1 = {
     "view": "info {package} {field} --json",
     "outdated": "outdated --json",
     "publish": "publish --non-interactive --access public",
+    "publish otp": "publish --non-interactive --access public --otp {otp}",
     "tag add": "tag add {package} {tag}",
     "tag rm": "tag remove {package} {tag}",
     "tag ls": "tag list {package}",
@@ -93,6 +109,7 @@ _YARN_4 = {
     "view": "npm info {package} --fields {field} --json",
     "exec": "dlx {package}",
     "publish": "npm publish --access public",
+    "publish otp": "npm publish --access public --otp {otp}",
     "tag add": "npm tag add {package} {tag}",
     "tag rm": "npm tag remove {package} {tag}",
     "tag ls": "npm tag list {package}",
@@ -107,6 +124,7 @@ _BUN = {
     "outdated": "outdated",
     "exec": "x {package}",
     "publish": "publish --access public",
+    "publish otp": "publish --access public --otp {otp}",
     "whoami": "pm whoami",
     "audit": "audit",
 }
@@ -119,11 +137,14 @@ _DENO = {
 }
 
 KINDS: Mapping[str, Kind] = {
-    "npm-10": Kind(lambda: tool("npm@10"), _NPM | {"undeprecate": "deprecate {package} ''"}),
-    "npm-11": Kind(lambda: tool("npm@11"), _NPM),
-    "npm-12": Kind(lambda: tool("npm@12"), _NPM_12, node="node@24"),
+    "npm-10": Kind(
+        lambda: tool("npm@10"),
+        _NPM | _ACCOUNT | {"undeprecate": "deprecate {package} ''", "token create": "token create --read-only"},
+    ),
+    "npm-11": Kind(lambda: tool("npm@11"), _NPM | _ACCOUNT),
+    "npm-12": Kind(lambda: tool("npm@12"), _NPM_12 | _ACCOUNT, node="node@24"),
     "pnpm-11": Kind(lambda: tool("pnpm@11"), _PNPM, "pnpm-lock.yaml", "node@24"),
-    "pnpm-12": Kind(lambda: tool("pnpm@12"), _PNPM, "pnpm-lock.yaml"),
+    "pnpm-12": Kind(lambda: tool("pnpm@12"), _PNPM | _ACCOUNT, "pnpm-lock.yaml"),
     "yarn-1": Kind(
         lambda: tool("yarn@1"),
         _YARN_1,
@@ -147,9 +168,10 @@ class AnyClient:
         self.name = name
         self.kind = KINDS[name]
         self.home = home
+        self.token = token
         self._caches = 0
         home.mkdir(parents=True)
-        self._configure(url, token)
+        self._configure(url)
 
     def clear_cache(self) -> None:
         """Take new, empty caches from now on."""
@@ -196,7 +218,7 @@ class AnyClient:
             "NO_COLOR": "1",
         }
 
-    def _configure(self, url: str, token: str) -> None:
+    def _configure(self, url: str) -> None:
         host = url.removeprefix("http:")
         npm = [f"registry={url}/", "fund=false", "update-notifier=false", "fetch-retries=0"]
         npm.append("ignore-scripts=true")
@@ -208,9 +230,9 @@ class AnyClient:
             "enableScripts: false",
             "npmMinimalAgeGate: 0",
         ]
-        if token:
-            npm.append(f"{host}/:_authToken={token}")
-            yarn_4.append(f'npmAuthToken: "{token}"')
+        if self.token:
+            npm.append(f"{host}/:_authToken={self.token}")
+            yarn_4.append(f'npmAuthToken: "{self.token}"')
         for file, lines in {
             ".npmrc": npm,
             ".yarnrc": [f'registry "{url}/"'],
