@@ -144,7 +144,9 @@ KINDS: Mapping[str, Kind] = {
     "npm-11": Kind(lambda: tool("npm@11"), _NPM | _ACCOUNT),
     "npm-12": Kind(lambda: tool("npm@12"), _NPM_12 | _ACCOUNT, node="node@24"),
     "pnpm-11": Kind(lambda: tool("pnpm@11"), _PNPM, "pnpm-lock.yaml", "node@24"),
-    "pnpm-12": Kind(lambda: tool("pnpm@12"), _PNPM | _ACCOUNT, "pnpm-lock.yaml"),
+    "pnpm-12": Kind(
+        lambda: tool("pnpm@12"), _PNPM | _ACCOUNT | {"token create": "token create --read-only"}, "pnpm-lock.yaml"
+    ),
     "yarn-1": Kind(
         lambda: tool("yarn@1"),
         _YARN_1,

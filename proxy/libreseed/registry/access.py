@@ -39,15 +39,27 @@ class AccessEndpoints:
         name = await self._find(request)
         return json_answer({"public": self._rules.is_public(name)})
 
+    async def get(self, request: Request) -> Response:
+        """GET /-/package/PACKAGE/access, by which pnpm asks for the visibility."""
+        name = await self._find(request)
+        return json_answer({"access": "public" if self._rules.is_public(name) else "restricted"})
+
     async def collaborators(self, request: Request) -> Response:
-        """GET /-/package/PACKAGE/collaborators: those whom a rule names, and where none does, the maintainers."""
+        """GET /-/package/PACKAGE/collaborators: those whom a rule names, and where none does, the maintainers.
+
+        npm takes an object of permissions by account, pnpm a list of both.
+        """
         self._identity.require(request)
         name = await self._find(request)
         readers = self._rules.members("read", name) or ()
         writers = self._rules.members("publish", name)
         if writers is None:
             writers = frozenset(maintainers_of(orjson.loads((await self._packuments.find(name)).body)))
-        return json_answer({**dict.fromkeys(sorted(readers), "read"), **dict.fromkeys(sorted(writers), "write")})
+        found = {**dict.fromkeys(sorted(readers), "read"), **dict.fromkeys(sorted(writers), "write")}
+        if request.headers.get("user-agent", "").startswith("pnpm/"):
+            permissions = {"read": "read-only", "write": "read-write"}
+            return json_answer([{"user": user, "permissions": permissions[may]} for user, may in found.items()])
+        return json_answer(found)
 
     async def packages(self, request: Request) -> Response:
         """GET /-/user/NAME/package: the packages published here that an account may change."""

@@ -120,6 +120,7 @@ def make_app(services: Services, *, hosts: Collection[str], node_id: str) -> Sta
             Route("/-/user/v1/star", stars.own_star, methods=["PUT", "DELETE"]),
             Route("/-/package/{package:path}/visibility", access.visibility),
             Route("/-/package/{package:path}/collaborators", access.collaborators),
+            Route("/-/package/{package:path}/access", access.get),
             Route("/-/package/{package:path}/access", access.set, methods=["POST"]),
             Route("/-/package/{package:path}/dist-tags", registry.dist_tags),
             Route("/-/package/{package:path}/dist-tags/{tag}", writing.tag, methods=["PUT"]),
