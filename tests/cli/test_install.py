@@ -57,6 +57,34 @@ def test_a_project_from_its_first_package_to_its_last(tmp_path, publisher):
     assert "has no left" in libreseed(app, "why", "left", code=1).stderr
 
 
+def test_the_projects_own_scripts_run_when_everything_is_installed(tmp_path, publisher):
+    app = tmp_path / "app"
+    app.mkdir()
+    note = "require('left'); console.log(process.env.npm_lifecycle_event, process.env.npm_command)"
+    scripts = dict.fromkeys(("prepare", "postinstall", "preinstall"), f'node -e "{note}" | tee -a ran')
+    (app / "package.json").write_text(json.dumps({"dependencies": {"left": "1"}, "scripts": scripts}))
+    at = ("--registry", publisher.url)
+
+    def ran():
+        file = app / "ran"
+        text = file.read_text() if file.exists() else ""
+        file.unlink(missing_ok=True)
+        return text.splitlines()
+
+    assert "preinstall install" in libreseed(app, "install", *at).stdout
+    assert ran() == ["preinstall install", "postinstall install", "prepare install"]
+    assert json.loads(libreseed(app, "ci", "--json", *at).stdout)["packages"] == 1
+    assert ran() == ["preinstall ci", "postinstall ci", "prepare ci"]
+    libreseed(app, "install", "--ignore-scripts", *at)
+    libreseed(app, "add", "left", *at)
+    assert ran() == []
+    (app / "package.json").write_text(
+        json.dumps({"dependencies": {"left": "1"}, "scripts": {"prepare": "exit 3", "postprepare": "touch ran"}})
+    )
+    assert "The script 'prepare' of package.json ended with 3" in libreseed(app, "ci", *at, code=1).stderr
+    assert not (app / "ran").exists()
+
+
 def test_without_a_running_node_the_command_has_its_own(tmp_path, publisher):
     app = tmp_path / "app"
     app.mkdir()

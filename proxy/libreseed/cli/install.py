@@ -16,6 +16,7 @@ from libreseed.cli.registries import maybe_registry_option, running_registry
 from libreseed.config import shared_packages_dir
 from libreseed.modules.install import Summary, install
 from libreseed.modules.resolver import Change
+from libreseed.modules.run import run_own_scripts
 from libreseed.shims.render import render_package
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -40,7 +41,9 @@ def _options(*extra: Callable[[Any], Any]) -> Callable[[_F], _F]:
                 help="Leave these dependencies out; may be repeated.",
             ),
             click.option("--production", is_flag=True, help="The same as --omit dev."),
-            click.option("--ignore-scripts", is_flag=True, help="Run no install scripts, allowed or not."),
+            click.option(
+                "--ignore-scripts", is_flag=True, help="Run no install scripts, allowed or not, nor the project's."
+            ),
             click.option(
                 "--link",
                 type=click.Choice(["auto", "copy"]),
@@ -135,9 +138,10 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
+    project = chosen_project(root)
     with Display(quiet=as_json) as display:
         installing = install(
-            chosen_project(root),
+            project,
             lambda: running_registry(registry),
             change,
             shims=render_package(__version__),
@@ -150,7 +154,13 @@ def _install(
         summary = asyncio.run(installing)
     if as_json:
         click.echo(json.dumps(asdict(summary)))
-        return
+    else:
+        _tell(summary)
+    if not change.is_wanted and not ignore_scripts:
+        run_own_scripts(project, "ci" if clean else "install", quiet=as_json)
+
+
+def _tell(summary: Summary) -> None:
     click.echo(_sentence(summary))
     if summary.absent:
         click.echo(f"Optional, and not to be had: {', '.join(summary.absent)}", err=True)

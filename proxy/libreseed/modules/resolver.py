@@ -38,6 +38,7 @@ class Change:
 
     @property
     def is_wanted(self) -> bool:
+        """Tell whether something certain is asked for, and not just what package.json says."""
         return self.command != "install" or bool(self.specs)
 
 

@@ -11,13 +11,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.project import Project
+from libreseed.modules.scripts import ScriptError
 from libreseed.npm import find_command
 
+OWN_SCRIPTS = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+"""What npm runs of a project's own scripts once all its dependencies are installed, in this order."""
 _EXTENSIONS = ("", ".js", ".cjs", ".mjs", ".json")
 
 
@@ -67,18 +70,39 @@ def run_script(project: Project, name: str, arguments: Sequence[str]) -> NoRetur
     Raises NotFoundError, InvalidInputError, UnavailableError.
     """
     scripts = read_scripts(project)
-    env = environment(project, os.environ) | _npm_environment(project)
+    env = environment(project, os.environ) | _npm_environment(project, "run-script")
     steps = [(event, scripts[event]) for event in (f"pre{name}", name, f"post{name}") if event in scripts]
     for number, (event, script) in enumerate(steps, start=1):
         command = shlex.join(arguments) if event == name else ""
         line = f"{script} {command}".strip()
-        step = {**env, "npm_lifecycle_event": event, "npm_lifecycle_script": script}
+        step = env | _step(event, script)
         if number == len(steps):
             _become(["sh", "-c", line], step, project.root)
         code = _call(["sh", "-c", line], step, project.root)
         if code:
             sys.exit(code)
     raise NotFoundError(f"package.json has no script {name!r}.")
+
+
+def run_own_scripts(project: Project, command: str, *, quiet: bool = False) -> None:
+    """Run the scripts of package.json that belong to an install of all dependencies; blocks.
+
+    `command`: "install" or "ci"; `quiet`: what they print goes to stderr. Raises ScriptError: one failed; as
+    `environment` and `read_scripts`.
+    """
+    scripts = read_scripts(project)
+    events = [event for event in OWN_SCRIPTS if event in scripts]
+    if not events:
+        return
+    env = environment(project, os.environ) | _npm_environment(project, command)
+    for event in events:
+        step = env | _step(event, scripts[event])
+        code = _call(["sh", "-c", scripts[event]], step, project.root, output=sys.stderr if quiet else None)
+        if code:
+            raise ScriptError(
+                f"The script {event!r} of package.json ended with {code}.",
+                hint="Everything is installed; to leave such scripts out: --ignore-scripts",
+            )
 
 
 def read_scripts(project: Project) -> Mapping[str, str]:
@@ -118,13 +142,17 @@ def _bin_folders(project: Project, env: Mapping[str, str]) -> list[Path]:
     return folders[::-1] if env.get("LIBRESEED_PRECEDENCE") == "libreseed" else folders
 
 
-def _npm_environment(project: Project) -> dict[str, str]:
+def _step(event: str, script: str) -> dict[str, str]:
+    return {"npm_lifecycle_event": event, "npm_lifecycle_script": script}
+
+
+def _npm_environment(project: Project, command: str) -> dict[str, str]:
     """Return the variables that npm gives to scripts (npm's RFC 21)."""
     manifest = project.read_manifest()
     described = {key: manifest[key] for key in ("name", "version", "config", "engines", "bin") if key in manifest}
     return {
         "INIT_CWD": str(Path.cwd()),
-        "npm_command": "run-script",
+        "npm_command": command,
         "npm_package_json": str(project.manifest),
         "npm_node_execpath": find_command("node"),
         **dict(_variables("npm_package", described)),
@@ -160,9 +188,9 @@ def _become(command: list[str], env: Mapping[str, str], cwd: Path) -> NoReturn:
         ) from None
 
 
-def _call(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> int:
+def _call(command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[str] | None = None) -> int:
     """Run a program and return its exit code as a shell gives it; SIGINT and SIGTERM are its to handle."""
-    process = subprocess.Popen(command, env=env, cwd=cwd)
+    process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output)
     with _signals_passed_to(process):
         code = process.wait()
     return code if code >= 0 else 128 - code
