@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from libreseed.modules.linking import link_folder, link_packages
+from libreseed.modules.project import Project
 from libreseed.shims.render import render_package
 from shims.tooling import BUNDLERS
 from support.clients import tools
@@ -151,6 +154,22 @@ def test_vite_loads_for_the_server_in_development(project, bundle):
     expected = bundle(plain, "vite-ssr-dev")
     done = bundle(ours, "vite-ssr-dev", "vite")
     assert (done.stdout, done.stderr) == (expected.stdout, expected.stderr)
+    assert '"@s/p@1.0.0"' in done.stdout
+
+
+@pytest.mark.parametrize("link", [link_packages, link_folder])
+def test_vite_7_loads_for_the_server_in_development_by_links(project, bundle, link):
+    plain, ours = project("node_modules"), project(OURS)
+    vite_7 = {"TOOLS": str(tools("vite-7", "vite@7"))}
+    expected = bundle(plain, "vite-ssr-dev", **vite_7)
+    manifest = json.loads((ours / "package.json").read_text())
+    direct = ("esm", "@s/p", "uses", "events", "tree", "chosen", "lazy", "css")
+    write(ours, {"package.json": json.dumps(manifest | {"dependencies": dict.fromkeys(direct, "*")})})
+    assert bundle(ours, "vite-ssr-dev", **vite_7).returncode == 1
+    shutil.rmtree(ours / "node_modules", ignore_errors=True)  # Vite's cache
+    link(Project(ours))
+    done = bundle(ours, "vite-ssr-dev", **vite_7)
+    assert (done.stdout, done.returncode) == (expected.stdout, 0), done.stderr
     assert '"@s/p@1.0.0"' in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""Test runners and the TypeScript compiler, which ask no hook of Node's, compared with plain node_modules."""
+"""Test runners, the TypeScript compiler and Turbopack, which ask no hook of Node's."""
 
 import json
 import re
@@ -7,6 +7,7 @@ import pytest
 
 from libreseed.modules.linking import link_folder, link_packages, unlink
 from libreseed.modules.project import Project
+from shims.tooling import copy_folder
 from support.clients import tools
 from support.trees import OURS, node_runner, package, write, write_shims
 
@@ -131,3 +132,34 @@ def test_typescript_by_links(tmp_path, version, link):
     assert compiles()
     unlink(Project(tmp_path))
     assert not compiles()
+
+
+def test_turbopack_by_links(tmp_path):
+    dependencies = dict.fromkeys(("next", "react", "react-dom", "uses"), "*")
+    copy_folder(tools("next-16", "next@16", "react@19", "react-dom@19") / "node_modules", tmp_path / OURS)
+    write(
+        tmp_path,
+        {
+            "package.json": json.dumps({"name": "app", "private": True, "dependencies": dependencies}),
+            "package-lock.json": "{}",
+            "app/layout.js": "export default ({ children }) => <html><body>{children}</body></html>;",
+            "app/page.js": "import uses from 'uses'; export default function Page() { return <p>{uses}</p>; }",
+        }
+        | package(f"{OURS}/uses", main="module.exports = require('dep');")
+        | package(f"{OURS}/uses/node_modules/dep", "1.0.0")
+        | package(f"{OURS}/dep", "2.0.0"),
+    )
+    write_shims(tmp_path)
+    next_ = str(tmp_path / OURS / "next/dist/bin/next")
+
+    def builds():
+        done = node_runner(tmp_path)(next_, "build", env={"NEXT_TELEMETRY_DISABLED": "1", "CI": "1"})
+        assert done.returncode == 0 or "next" in done.stderr, done.stderr
+        return done.returncode == 0
+
+    assert not builds()
+    for link in (link_packages, link_folder):
+        link(Project(tmp_path))
+        assert builds()
+        assert "dep@1.0.0" in (tmp_path / ".next/server/app/index.html").read_text()
+        unlink(Project(tmp_path))

@@ -91,12 +91,11 @@ def link_folder(project: Project) -> None:
     if _is_ours(project, modules):
         return
     with as_store_error():
-        if modules.is_symlink() or (
-            modules.exists() and not all(_is_ours(project, modules / n) for n in _names(modules))
-        ):
-            raise ConflictError(
-                f"{modules} holds packages of its own.", hint="Remove it, or link each dependency: libreseed link"
-            )
+        names = _names(modules) if modules.exists() and not modules.is_symlink() else []
+        foreign = next((name for name in names if not _is_ours(project, modules / name)), None)
+        if modules.is_symlink() or foreign is not None:
+            what = "leads elsewhere" if foreign is None else f"holds {foreign}, which is no link of ours"
+            raise ConflictError(f"{modules} {what}.", hint="Remove it, or link each dependency: libreseed link")
     _remove_links(project, lambda _: True)
     _link(project, modules, project.tree)
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CODINGS = ("zstd", "gzip")
 """What a packument is offered in, best first. Zstandard is smaller than gzip here and made ten times as fast."""
 _GZIP_LEVEL = 6
-_KEPT = 256 << 10
+_KEPT = 32 << 10
 """Bytes of a packument from which on its forms are kept in the store."""
 _QUICK = 32 << 10
 """Bytes that are compressed faster than a thread takes them over."""
