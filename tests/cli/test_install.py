@@ -60,7 +60,7 @@ def test_a_project_from_its_first_package_to_its_last(tmp_path, publisher):
 def test_the_projects_own_scripts_run_when_everything_is_installed(tmp_path, publisher):
     app = tmp_path / "app"
     app.mkdir()
-    note = "require('left'); console.log(process.env.npm_lifecycle_event, process.env.npm_command)"
+    note = "require('left/package.json'); console.log(process.env.npm_lifecycle_event, process.env.npm_command)"
     scripts = dict.fromkeys(("prepare", "postinstall", "preinstall"), f'node -e "{note}" | tee -a ran')
     (app / "package.json").write_text(json.dumps({"dependencies": {"left": "1"}, "scripts": scripts}))
     at = ("--registry", publisher.url)
@@ -78,9 +78,9 @@ def test_the_projects_own_scripts_run_when_everything_is_installed(tmp_path, pub
     libreseed(app, "install", "--ignore-scripts", *at)
     libreseed(app, "add", "left", *at)
     assert ran() == []
-    (app / "package.json").write_text(
-        json.dumps({"dependencies": {"left": "1"}, "scripts": {"prepare": "exit 3", "postprepare": "touch ran"}})
-    )
+    manifest = json.loads((app / "package.json").read_text())
+    manifest["scripts"] = {"prepare": "exit 3", "postprepare": "touch ran"}
+    (app / "package.json").write_text(json.dumps(manifest))
     assert "The script 'prepare' of package.json ended with 3" in libreseed(app, "ci", *at, code=1).stderr
     assert not (app / "ran").exists()
 
