@@ -5,7 +5,6 @@ All are warm, and all clients start with empty caches, on tmpfs. nginx is the fl
 store is proved by the counters of X-Libreseed-Source. Needs Debian's nginx-light (apt-get install).
 """
 
-import shlex
 import shutil
 import socket
 import statistics
@@ -65,7 +64,7 @@ class Way:
 
     @property
     def title(self) -> str:
-        return " ".join(shlex.split(f"{self.client.partition('-')[0]} {KINDS[self.client].commands[self.command]}"))
+        return f"{self.client.partition('-')[0]} {KINDS[self.client].commands[self.command]}"
 
 
 WAYS = [Way(client, command) for client in ("npm-11", "pnpm-12", "bun-1") for command in ("install", "ci")]

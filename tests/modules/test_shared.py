@@ -37,9 +37,9 @@ def put(tmp_path, tarball):
     (tmp_path / "t.tgz").write_bytes(data)
     numbers = iter(range(9))
 
-    def put(way="link"):
+    def put():
         target = tmp_path / f"out{next(numbers)}"
-        take_package(Shared(tmp_path / "shared", way), tmp_path / "t.tgz", hashlib.sha512(data).digest(), target)
+        take_package(Shared(tmp_path / "shared", "link"), tmp_path / "t.tgz", hashlib.sha512(data).digest(), target)
         return target
 
     return put

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ DIGEST = sha512(DATA)
 
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def reads_without_waiting(file: Path) -> bool:
+    """Tell whether the system reads a file of this file system only if that needs no disk; tmpfs and macOS cannot."""
+    with file.open("rb") as stream:
+        try:
+            return os.preadv(stream.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+        except (OSError, AttributeError):
+            return False
 
 
 async def test_add(blobs: BlobStore, tmp_path: Path) -> None:
@@ -113,7 +123,7 @@ async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, m
 async def test_small_blobs_are_at_hand_while_they_are_intact(blobs: BlobStore) -> None:
     assert blobs.cached(DIGEST, len(DATA)) is None
     path = await blobs.add(DATA, DIGEST)
-    assert blobs.cached(DIGEST, len(DATA)) == DATA
+    assert blobs.cached(DIGEST, len(DATA)) == (DATA if reads_without_waiting(path) else None)
     assert blobs.cached(DIGEST, len(DATA) + 1) is None
     path.write_bytes(DATA[::-1])
     assert blobs.cached(DIGEST, len(DATA)) is None

@@ -6,6 +6,7 @@ Source: npm's documentation of `npmrc`, and the behaviour of its `ini` and `@npm
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 Value = str | bool | None | list[str | bool | None]
 
@@ -43,6 +44,21 @@ def parse_ini(text: str) -> dict[str, Value]:
         else:
             settings[key] = value
     return settings
+
+
+def read_ini(file: Path, environment: Mapping[str, str]) -> dict[str, Value]:
+    """Return the settings of a file, with the variables in keys and texts replaced; none of one that cannot be read.
+
+    Blocks.
+    """
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return {
+        expand(key, environment): expand(value.strip(), environment) if isinstance(value, str) else value
+        for key, value in parse_ini(text).items()
+    }
 
 
 def is_section(line: str) -> bool:

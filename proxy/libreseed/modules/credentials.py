@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from libreseed.clients.ini import expand, parse_ini
+from libreseed.clients.ini import read_ini
 
 _FIELD = ":_authToken"
 _USER_FILE = "npm_config_userconfig"
@@ -21,15 +21,12 @@ def authorization(url: str, project: Path, environment: Mapping[str, str] | None
     files = (Path(names.get(_USER_FILE) or Path.home() / ".npmrc"), project / ".npmrc")
     tokens: dict[str, str] = {}
     for file in files:
-        try:
-            settings = parse_ini(file.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            continue
-        for key, value in settings.items():
+        tokens |= {
+            key: value
+            for key, value in read_ini(file, environment).items()
             # A variable that is not set stays in the text, as for npm.
-            text = expand(value, environment) if isinstance(value, str) else ""
-            if text.isprintable() and "${" not in text:
-                tokens[expand(key, environment)] = text
+            if isinstance(value, str) and value.isprintable() and "${" not in value
+        }
     token = next((tokens[key] for key in _keys(url) if tokens.get(key)), None)
     return {"Authorization": f"Bearer {token}"} if token is not None else {}
 

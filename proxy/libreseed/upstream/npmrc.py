@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from yarl import URL
 
-from libreseed.clients.ini import expand, parse_ini
+from libreseed.clients.ini import expand, read_ini
 from libreseed.clients.memory import Memory, encode
 from libreseed.errors import ConfigError, UnavailableError
 from libreseed.npm import default_registry, list_config
@@ -134,14 +134,8 @@ def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], 
     files = [public.get("globalconfig"), public.get("userconfig"), project / ".npmrc"]
     merged: dict[str, object] = {}
     for file in files:
-        if not isinstance(file, str | Path):
-            continue
-        try:
-            text = Path(file).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        for key, value in parse_ini(text).items():
-            merged[expand(key, environment)] = expand(value.strip(), environment) if isinstance(value, str) else value
+        if isinstance(file, str | Path):
+            merged |= read_ini(Path(file), environment)
     for variable, text in environment.items():
         if not variable.lower().startswith(_PREFIX) or not text:
             continue
