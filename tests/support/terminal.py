@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import subprocess
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +63,11 @@ class Terminal:
         self.type(line)
 
     def type(self, line: str) -> None:
-        """Type a line."""
+        """Type a line, once the terminal echoes nothing: programs that ask turn that off themselves, some only after
+        they have printed the question, and drop what was typed before."""
+        while termios.tcgetattr(self._ours)[3] & termios.ECHO:
+            if self._prints(within=0.01):
+                assert self._read(), f"It ended without reading an answer:\n{self.text}"
         os.write(self._ours, line.encode() + b"\r")
 
     def finish(self) -> int:
@@ -71,9 +76,14 @@ class Terminal:
             pass
         return self._process.wait(TIMEOUT)
 
-    def _read(self) -> bool:
+    def _prints(self, within: float) -> bool:
         left = self._end - time.monotonic()
-        assert left > 0 and select.select([self._ours], [], [], left)[0], f"It takes too long:\n{self.text}"
+        assert left > 0, f"It takes too long:\n{self.text}"
+        return bool(select.select([self._ours], [], [], min(left, within))[0])
+
+    def _read(self) -> bool:
+        while not self._prints(within=TIMEOUT):
+            pass
         try:
             data = os.read(self._ours, 65536)
         except OSError:  # Linux says so when the program has closed its side
