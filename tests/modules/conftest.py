@@ -120,8 +120,14 @@ RunInstall = Callable[..., Awaitable[Summary]]
 def run_install(project: Project, registry: Registry) -> RunInstall:
     """Install from the small registry; the arguments are what npm's command is followed by."""
 
-    async def run(*specs: str, command: str = "install", flags: tuple[str, ...] = (), **options: Any) -> Summary:
-        change = Change(command, specs, flags)
+    async def run(
+        *specs: str,
+        command: str = "install",
+        flags: tuple[str, ...] = (),
+        workspaces: tuple[str, ...] = (),
+        **options: Any,
+    ) -> Summary:
+        change = Change(command, specs, flags, workspaces)
         return await install(project, at(registry.url), change, shims=SHIMS, progress=Quiet(), **options)
 
     return run

@@ -13,6 +13,7 @@ from libreseed import __version__
 from libreseed.errors import NotFoundError
 from libreseed.modules.project import Project, find_project
 from libreseed.modules.run import environment, quote_option
+from libreseed.modules.workspaces import Workspace
 from libreseed.shims.render import render_package
 
 
@@ -109,19 +110,33 @@ def test_the_link_for_plain_node_is_repaired(libreseed, project):
 
 def test_the_environment_extends_what_is_there(project):
     base = {"NODE_OPTIONS": "--no-warnings", "NODE_PATH": "/n", "PATH": "/bin", "OTHER": "1"}
-    env = environment(project, base)
+    workspace = Workspace(project, project)
+    env = environment(workspace, base)
     assert env["NODE_OPTIONS"] == f"--no-warnings --require {quote_option(str(project.register))}"
     assert env["NODE_PATH"] == f"/n:{project.tree}"
     assert env["PATH"] == f"{project.root}/node_modules/.bin:{project.tree}/.bin:/bin"
     assert env["OTHER"] == "1"
-    assert environment(project, env)["NODE_OPTIONS"] == env["NODE_OPTIONS"]
-    ours_first = environment(project, base | {"LIBRESEED_PRECEDENCE": "libreseed"})
+    assert environment(workspace, env)["NODE_OPTIONS"] == env["NODE_OPTIONS"]
+    ours_first = environment(workspace, base | {"LIBRESEED_PRECEDENCE": "libreseed"})
     assert ours_first["PATH"].startswith(f"{project.tree}/.bin:")
 
 
 def test_nothing_installed_is_an_error(tmp_path):
     with pytest.raises(NotFoundError, match=r"has no \.libreseed_modules"):
-        environment(Project(tmp_path), os.environ)
+        environment(Workspace(Project(tmp_path), Project(tmp_path)), os.environ)
+
+
+def test_a_workspace_has_its_own_commands_before_those_of_the_project(project):
+    home = Project(project.root / "packages/one")
+    env = environment(Workspace(project, home), {"PATH": "/bin"})
+    assert env["PATH"].split(":") == [
+        f"{home.root}/node_modules/.bin",
+        f"{home.tree}/.bin",
+        f"{project.root}/node_modules/.bin",
+        f"{project.tree}/.bin",
+        "/bin",
+    ]
+    assert env["NODE_PATH"] == f"{home.tree}:{project.tree}"
 
 
 @given(st.text(st.characters(exclude_characters="'", exclude_categories=["Cs", "Cc"])))

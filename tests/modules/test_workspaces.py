@@ -1,11 +1,17 @@
 """Links and workspaces, resolved by the real npm."""
 
+import json
 import os
+import subprocess
 
 import orjson
 import pytest
 
-from libreseed.errors import InvalidInputError
+from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.modules.linking import link_folder, link_packages, unlink
+from libreseed.modules.project import Project
+from libreseed.modules.queries import read_project
+from libreseed.modules.workspaces import Workspace, find_workspace, is_workspace, named_workspaces
 from support.installs import version
 from support.trees import write
 
@@ -52,7 +58,7 @@ async def test_the_lock_file_stays_as_it_is_when_nothing_changes(run_install, mo
 
 async def test_a_workspace_is_changed(run_install, monorepo, registry):
     registry.add("more")
-    await run_install("more", flags=("--workspace=one",))
+    await run_install("more", workspaces=("one",))
     manifest = orjson.loads((monorepo.root / "packages/one/package.json").read_bytes())
     assert "more" in manifest["dependencies"]
     assert version(monorepo, "more") == "1.0.0"
@@ -60,7 +66,7 @@ async def test_a_workspace_is_changed(run_install, monorepo, registry):
     registry.add("lost")
     registry.tarballs.clear()
     with pytest.raises(Exception, match="lost"):
-        await run_install("lost", flags=("--workspace=one",))
+        await run_install("lost", workspaces=("one",))
     assert orjson.loads((monorepo.root / "packages/one/package.json").read_bytes()) == manifest
 
 
@@ -82,3 +88,86 @@ async def test_what_a_lock_file_puts_outside_is_refused_before_anything_is_touch
     with pytest.raises(InvalidInputError, match="no folder of this project"):
         await run_install(clean=True)
     assert sorted(outside.rglob("*")) == before
+
+
+FOLDERS = ("a", "packages/a", "packages/b", "packages/.c", "packages/deep/d", "apps/[x]", "node_modules/m", "tools/b")
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ["packages/*"],
+        ["./packages/*/", "/a"],
+        ["**"],
+        ["packages/.*", "!**/a"],
+        ["packages/**", "!packages/b"],
+        ["!packages/b", "packages/*"],
+        ["packages/**", "!packages/**", "packages/deep/d"],
+        ["{packages,tools}/b", "a{,b}"],
+        ["packages/?", "apps/*"],
+        {"packages": ["*", "node_modules/*"]},
+    ],
+    ids=str,
+)
+def test_patterns_mean_what_they_mean_to_npm(tmp_path, patterns):
+    manifest = {"name": "root", "workspaces": patterns}
+    write(tmp_path, {"package.json": json.dumps(manifest)})
+    write(tmp_path, {f"{folder}/package.json": json.dumps({"name": folder}) for folder in FOLDERS})
+    command = ["npm", "pkg", "get", "name", "--workspaces", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found = {folder for folder in FOLDERS if is_workspace(manifest, folder.split("/"))}
+    assert found == set(json.loads(done.stdout).values())
+
+
+def test_what_is_no_list_of_patterns_has_no_workspaces():
+    for field in (None, "packages/*", {}, {"packages": "a"}, [1, None], 7):
+        assert not is_workspace({"workspaces": field}, ["packages", "a"])
+    assert not is_workspace({}, ["a"])
+
+
+def test_a_workspace_is_found_from_inside(monorepo):
+    deep = monorepo.root / "packages/one/src"
+    deep.mkdir()
+    one = Project(monorepo.root / "packages/one")
+    assert find_workspace(deep) == Workspace(monorepo, one)
+    assert find_workspace(deep).folder == "packages/one"
+    assert find_workspace(monorepo.root) == Workspace(monorepo, monorepo)
+    assert find_workspace(monorepo.root).folder == ""
+    plain = Project(monorepo.root / "plain")
+    assert find_workspace(plain.root) == Workspace(plain, plain)
+    write(monorepo.root, {"package.json": "broken"})
+    assert find_workspace(deep) == Workspace(one, one)
+
+
+async def test_workspaces_are_chosen_by_name_or_folder(run_install, monorepo):
+    await run_install()
+    lockfile = read_project(monorepo)
+    folders = [each.folder for each in named_workspaces(monorepo, lockfile, ())]
+    assert folders == ["packages/two", "packages/one"]
+    chosen = named_workspaces(monorepo, lockfile, ("@s/two", "./packages/one/"))
+    assert [each.folder for each in chosen] == folders
+    with pytest.raises(NotFoundError, match="no workspace 'plain'") as refused:
+        named_workspaces(monorepo, lockfile, ("plain",))
+    assert refused.value.hint == "The lock file has: @s/two, one"
+
+
+async def test_links_for_tools_are_made_in_workspaces_too(run_install, monorepo):
+    await run_install()
+    one, two = monorepo.root / "packages/one", monorepo.root / "packages/two"
+    loaded = {"shared": "shared@2.0.0", "one": "one"}
+    write(one, {"index.js": "module.exports = 'one';"})
+
+    def resolve(folder, name):
+        command = ["node", "-p", f"require('{name}')"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+        return done.stdout.strip() if done.returncode == 0 else "missing"
+
+    assert resolve(two, "one") == resolve(one, "shared") == "missing"
+    for link in (link_packages, link_folder):
+        link(monorepo)
+        assert {name: resolve(two, name) for name in loaded} == loaded, link
+        assert resolve(one, "shared") == "shared@1.0.0"
+        assert resolve(monorepo.root, "@s/two/package.json") != "missing"
+    assert unlink(monorepo) == ["node_modules", "packages/one/node_modules"]
+    assert resolve(two, "one") == resolve(one, "shared") == "missing"

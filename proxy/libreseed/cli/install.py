@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,16 +13,21 @@ import click
 
 from libreseed import __version__
 from libreseed.cli.display import Display, packages
-from libreseed.cli.projects import chosen_project, json_option, project_option
+from libreseed.cli.projects import chosen_workspace, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
 from libreseed.config import shared_packages_dir
 from libreseed.modules.install import Summary, install
+from libreseed.modules.lifecycle import run_folder_scripts, run_project_scripts
+from libreseed.modules.project import Project
+from libreseed.modules.queries import read_project
 from libreseed.modules.resolver import Change
-from libreseed.modules.run import run_own_scripts
+from libreseed.modules.workspaces import named_workspaces
 from libreseed.shims.render import render_package
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_PATH = re.compile(r"^\.{1,2}(?:/.*)?$|(?<=file:)\.{1,2}(?:/.*)?$")
+"""The relative path in `./folder`, `file:../folder` or `name@file:./folder`."""
 _SAVE = {
     "save_dev": "--save-dev",
     "save_optional": "--save-optional",
@@ -71,7 +78,12 @@ _save_options = (
     click.option("-E", "--save-exact", "exact", is_flag=True, help="Write the version, not a range."),
 )
 _workspace_option = click.option(
-    "-w", "--workspace", "workspaces", multiple=True, metavar="NAME", help="Change this workspace; may be repeated."
+    "-w",
+    "--workspace",
+    "workspaces",
+    multiple=True,
+    metavar="NAME",
+    help="Change this workspace, not the one that we are in; may be repeated.",
 )
 
 
@@ -83,7 +95,7 @@ def install_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **optio
 
     PKG is a name of the registry with or without a range or tag, NAME@npm:OTHER@RANGE, a folder, a tarball, or git.
     """
-    _install(Change("install", specs, (*_chosen(options), *_in(workspaces))), **options)
+    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("ci", short_help="Install exactly what the lock file says, anew.")
@@ -98,7 +110,7 @@ def ci_command(**options: Any) -> None:
 @_options(*_save_options, _workspace_option)
 def add_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **options: Any) -> None:
     """Add PKGs to package.json and install them."""
-    _install(Change("install", specs, (*_chosen(options), *_in(workspaces))), **options)
+    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("remove")
@@ -106,7 +118,7 @@ def add_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **options: 
 @_options(_workspace_option)
 def remove_command(names: tuple[str, ...], workspaces: tuple[str, ...], **options: Any) -> None:
     """Remove PKGs from package.json, and what only they needed."""
-    _install(Change("uninstall", names, _in(workspaces)), **options)
+    _install(Change("uninstall", names, workspaces=workspaces), **options)
 
 
 @click.command("update", short_help="Bring packages up to date.")
@@ -114,16 +126,17 @@ def remove_command(names: tuple[str, ...], workspaces: tuple[str, ...], **option
 @_options(_workspace_option)
 def update_command(names: tuple[str, ...], workspaces: tuple[str, ...], **options: Any) -> None:
     """Bring PKGs, or all packages, to the newest versions that package.json allows."""
-    _install(Change("update", names, _in(workspaces)), **options)
+    _install(Change("update", names, workspaces=workspaces), **options)
+
+
+def _from_here(specs: Sequence[str]) -> list[str]:
+    """Return the specs with relative paths made absolute, since npm is asked in the project's folder."""
+    return [_PATH.sub(lambda match: os.path.normpath(Path.cwd() / match[0]), spec) for spec in specs]
 
 
 def _chosen(options: dict[str, Any]) -> list[str]:
     """Take the options about package.json out of `options` and return npm's words for them."""
     return [word for name, word in _SAVE.items() if options.pop(name)]
-
-
-def _in(workspaces: Sequence[str]) -> list[str]:
-    return [f"--workspace={name}" for name in workspaces]
 
 
 def _install(
@@ -138,7 +151,10 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
-    project = chosen_project(root)
+    workspace = chosen_workspace(root)
+    project = workspace.project
+    if change.is_wanted and workspace.folder and not change.workspaces:
+        change = replace(change, workspaces=(workspace.folder,))
     with Display(quiet=as_json) as display:
         installing = install(
             project,
@@ -156,8 +172,16 @@ def _install(
         click.echo(json.dumps(asdict(summary)))
     else:
         _tell(summary)
-    if not change.is_wanted and not ignore_scripts:
-        run_own_scripts(project, "ci" if clean else "install", quiet=as_json)
+    if not ignore_scripts:
+        command = "ci" if clean else change.command
+        folders = _folders(project, change) if change.workspaces else summary.linked
+        run_folder_scripts(project, folders, command, quiet=as_json)
+        if not change.is_wanted:
+            run_project_scripts(project, command, quiet=as_json)
+
+
+def _folders(project: Project, change: Change) -> list[str]:
+    return [each.folder for each in named_workspaces(project, read_project(project), change.workspaces)]
 
 
 def _tell(summary: Summary) -> None:

@@ -16,7 +16,7 @@ from libreseed.clients.places import CLIENTS, find_clients, overruling, project_
 from libreseed.clients.pointing import Change, point, take_back_all
 from libreseed.errors import UnavailableError
 from libreseed.modules.download import RegistryClient
-from libreseed.modules.project import find_project
+from libreseed.modules.workspaces import find_workspace
 
 _NEAREST = "."
 
@@ -60,7 +60,7 @@ def setup_command(
     if undo and (login or force):
         raise click.UsageError("--undo goes with neither --login nor --force.")
     if project is not None:
-        project = find_project(project).root if project == Path(_NEAREST) else project.resolve()
+        project = find_workspace(project).project.root if project == Path(_NEAREST) else project.resolve()
     scope = USER if project is None else str(project)
     memory = Memory()
     notes: list[str] = []

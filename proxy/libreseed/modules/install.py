@@ -34,7 +34,8 @@ class Summary:
     """What an install did: counts of packages, seconds, tarballs by source, and whose install scripts were not run.
 
     `packages` are in the tree, `fetched` of them new; `left_out` are optional ones for other systems, `absent` such
-    that could not be had. `continued` were unpacked by an earlier install that did not get to its end.
+    that could not be had. `continued` were unpacked by an earlier install that did not get to its end. `linked` are the
+    folders, workspaces and others, that are linked as packages.
     """
 
     packages: int
@@ -46,6 +47,7 @@ class Summary:
     ran_scripts: Sequence[str] = ()
     absent: Sequence[str] = ()
     continued: int = 0
+    linked: Sequence[str] = ()
 
 
 async def install(
@@ -87,6 +89,7 @@ async def install(
         ran_scripts=sorted({package.label for package in ran}),
         absent=sorted(done.absent),
         continued=done.continued,
+        linked=sorted({package.origin for package in plan.packages if package.kind == "link"}),
     )
 
 

@@ -1,6 +1,7 @@
 """Links from `node_modules` into `.libreseed_modules`, for what follows no hook, and the dependency that keeps them.
 
-A link is ours when it leads into `.libreseed_modules` of the same project; nothing else is ever replaced or removed.
+A link is ours when it leads into `.libreseed_modules` of the same project or workspace; nothing else is ever replaced
+or removed.
 """
 
 import json
@@ -15,8 +16,10 @@ from libreseed.modules.files import as_store_error, write_whole
 from libreseed.modules.lockfile import SHIMS_RANGE
 from libreseed.modules.locking import locked
 from libreseed.modules.project import Project
+from libreseed.modules.queries import read_project
 from libreseed.modules.toplevel import link_shims
 from libreseed.modules.tree import Tree
+from libreseed.modules.workspaces import Workspace, named_workspaces
 
 SHIMS = "libreseed"
 
@@ -60,65 +63,105 @@ def uninitialise(project: Project) -> bool:
                 if not manifest[field]:
                     del manifest[field]
         _write_manifest(project, manifest)
-    return bool(_remove_links(project, lambda name: name == SHIMS)) or declared
+    return bool(_remove_links(Workspace(project, project), lambda name: name == SHIMS)) or declared
 
 
 def link_packages(project: Project) -> tuple[list[str], list[str]]:
-    """Link each direct dependency and each `@types` package in `node_modules`; drop our links that lead nowhere.
+    """Link each direct dependency, workspace and `@types` package in `node_modules`, and what a workspace asks for in
+    its own; drop our links that lead nowhere.
 
-    Returns the names that are linked now, and those left alone because `node_modules` has its own. Blocks.
-    Raises NotFoundError when nothing is installed, InvalidInputError, StoreError.
+    Returns the names that are linked now, and those left alone because `node_modules` has its own, in workspaces after
+    their folder. Blocks. Raises NotFoundError when nothing is installed, InvalidInputError, StoreError.
     """
-    installed = _installed(project)
-    manifest = project.read_manifest()
-    direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})} - {SHIMS}
-    wanted = sorted(name for name in installed if name in direct or name.startswith("@types/"))
-    modules = project.root / "node_modules"
-    if _is_ours(project, modules):
-        return wanted, []
-    _remove_links(project, lambda name: name not in wanted and name != SHIMS)
-    kept = [name for name in wanted if not _link(project, modules / name, project.tree / name)]
-    return [name for name in wanted if name not in kept], kept
+    linked, kept = [], []
+    for place in _places(project):
+        here, left = _link_in(place)
+        linked += [_shown(place, name) for name in here]
+        kept += [_shown(place, name) for name in left]
+    return linked, kept
 
 
 def link_folder(project: Project) -> None:
-    """Make `node_modules` itself a link to the whole tree. Blocks.
+    """Make `node_modules` itself a link to the whole tree, and so in workspaces that have a tree of their own. Blocks.
 
-    Raises ConflictError when it holds anything but our links, NotFoundError when nothing is installed, StoreError.
+    Raises ConflictError when one holds anything but our links, NotFoundError when nothing is installed, and
+    InvalidInputError, StoreError.
     """
-    _installed(project)
-    modules = project.root / "node_modules"
-    if _is_ours(project, modules):
-        return
-    with as_store_error():
-        names = _names(modules) if modules.exists() and not modules.is_symlink() else []
-        foreign = next((name for name in names if not _is_ours(project, modules / name)), None)
-        if modules.is_symlink() or foreign is not None:
-            what = "leads elsewhere" if foreign is None else f"holds {foreign}, which is no link of ours"
-            raise ConflictError(f"{modules} {what}.", hint="Remove it, or link each dependency: libreseed link")
-    _remove_links(project, lambda _: True)
-    _link(project, modules, project.tree)
+    places = _places(project)
+    having = [place for place in places if place.home.tree.is_dir()]
+    for place in having:
+        _check_replaceable(place)
+    for place in places:
+        _remove_links(place, lambda _: True)
+    for place in having:
+        _link(place, place.home.root / "node_modules", place.home.tree)
 
 
 def unlink(project: Project) -> list[str]:
     """Remove our links but for `libreseed`, and return their names; `node_modules` goes too if nothing else is in it.
 
-    Blocks. Raises StoreError.
+    Blocks. Raises InvalidInputError, StoreError.
     """
-    modules = project.root / "node_modules"
-    with as_store_error():
-        if _is_ours(project, modules):
-            modules.unlink()
-            if project.register.is_file():
-                link_shims(project)
-            return ["node_modules"]
-    return _remove_links(project, lambda name: name != SHIMS)
+    removed = []
+    for place in _places(project, installed=False):
+        modules = place.home.root / "node_modules"
+        if _is_ours(place, modules):
+            with as_store_error():
+                modules.unlink()
+            if place.home.register.is_file():
+                link_shims(place.home)
+            removed.append(_shown(place, "node_modules"))
+        else:
+            removed += [_shown(place, name) for name in _remove_links(place, lambda name: name != SHIMS)]
+    return removed
 
 
-def _installed(project: Project) -> set[str]:
-    if not project.tree.is_dir():
+def _places(project: Project, *, installed: bool = True) -> list[Workspace]:
+    """Return the project and its workspaces. Raises NotFoundError when nothing is `installed` and something must be."""
+    if installed and not project.tree.is_dir():
         raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
-    return {name for name in _names(project.tree) if (project.tree / name / "package.json").is_file()}
+    workspaces = named_workspaces(project, read_project(project), ()) if project.lockfile.is_file() else []
+    return [Workspace(project, project), *workspaces]
+
+
+def _targets(place: Workspace) -> dict[str, Path]:
+    """Return what belongs into a `node_modules`, by name, and where it is."""
+    own = place.home == place.project
+    manifest = place.home.read_manifest()
+    direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})} - {SHIMS}
+    targets = {}
+    for tree in (place.project.tree, place.home.tree):
+        for name in _names(tree) if tree.is_dir() else ():
+            wanted = name in direct or (own and (name.startswith("@types/") or (tree / name).is_symlink()))
+            if wanted and (tree / name / "package.json").is_file():
+                targets[name] = tree / name
+    return targets
+
+
+def _link_in(place: Workspace) -> tuple[list[str], list[str]]:
+    targets = _targets(place)
+    modules = place.home.root / "node_modules"
+    if _is_ours(place, modules):
+        return sorted(targets), []
+    _remove_links(place, lambda name: name not in targets and name != SHIMS)
+    kept = [name for name in sorted(targets) if not _link(place, modules / name, targets[name])]
+    return [name for name in sorted(targets) if name not in kept], kept
+
+
+def _check_replaceable(place: Workspace) -> None:
+    modules = place.home.root / "node_modules"
+    if _is_ours(place, modules):
+        return
+    with as_store_error():
+        names = _names(modules) if modules.exists() and not modules.is_symlink() else []
+        foreign = next((name for name in names if not _is_ours(place, modules / name)), None)
+    if modules.is_symlink() or foreign is not None:
+        what = "leads elsewhere" if foreign is None else f"holds {foreign}, which is no link of ours"
+        raise ConflictError(f"{modules} {what}.", hint="Remove it, or link each dependency: libreseed link")
+
+
+def _shown(place: Workspace, name: str) -> str:
+    return f"{place.folder}/{name}" if place.folder else name
 
 
 def _declared(manifest: Mapping[str, object]) -> object:
@@ -139,10 +182,10 @@ def _write_manifest(project: Project, manifest: Mapping[str, object]) -> None:
         write_whole(project.manifest, text.encode())
 
 
-def _link(project: Project, link: Path, target: Path) -> bool:
+def _link(place: Workspace, link: Path, target: Path) -> bool:
     """Make a link unless something else is there; return whether it is there now."""
     with as_store_error():
-        if os.path.lexists(link) and not _is_ours(project, link):
+        if os.path.lexists(link) and not _is_ours(place, link):
             return False
         if not os.path.lexists(link):
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -150,13 +193,13 @@ def _link(project: Project, link: Path, target: Path) -> bool:
         return True
 
 
-def _remove_links(project: Project, chosen: Callable[[str], bool]) -> list[str]:
+def _remove_links(place: Workspace, chosen: Callable[[str], bool]) -> list[str]:
     """Remove those of our links in `node_modules` that are `chosen`, and folders that are empty then."""
-    modules = project.root / "node_modules"
+    modules = place.home.root / "node_modules"
     if modules.is_symlink() or not modules.is_dir():
         return []
     with as_store_error():
-        removed = [name for name in _names(modules) if chosen(name) and _is_ours(project, modules / name)]
+        removed = [name for name in _names(modules) if chosen(name) and _is_ours(place, modules / name)]
         for name in removed:
             (modules / name).unlink()
         for folder in (*{(modules / name).parent for name in removed if "/" in name}, modules):
@@ -173,5 +216,8 @@ def _names(modules: Path) -> Iterator[str]:
             yield from (f"{entry.name}/{child.name}" for child in entry.iterdir())
 
 
-def _is_ours(project: Project, link: Path) -> bool:
-    return link.is_symlink() and Path(os.path.normpath(link.parent / link.readlink())).is_relative_to(project.folder)
+def _is_ours(place: Workspace, link: Path) -> bool:
+    if not link.is_symlink():
+        return False
+    target = Path(os.path.normpath(link.parent / link.readlink()))
+    return any(target.is_relative_to(each.folder) for each in (place.project, place.home))

@@ -29,12 +29,13 @@ _NETWORK_CODES = frozenset(
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to change before an install: npm's command (`install`, `uninstall` or `update`), what follows it as
-    arguments, and options of npm's such as `--save-dev`. The default changes nothing but brings the lock file up to
-    date."""
+    arguments, and options of npm's such as `--save-dev`. `workspaces` are those to change, by name or folder, none for
+    the project itself. The default changes nothing but brings the lock file up to date."""
 
     command: str = "install"
     specs: Sequence[str] = ()
     options: Sequence[str] = ()
+    workspaces: Sequence[str] = ()
 
     @property
     def is_wanted(self) -> bool:
@@ -112,6 +113,7 @@ async def resolve(project: Project, registry: str, change: Change, *, timeout: f
         await asyncio.to_thread(write_whole, project.manifest, b"{}\n")
     command = [change.command, *_LOCK_ONLY, *change.options, "--loglevel=error", "--registry", registry]
     record = project.root / "node_modules" / ".package-lock.json"
+    command += [f"--workspace={workspace}" for workspace in change.workspaces]
     with _kept_as_it_is(record), _without_shims_link(project):
         done = await run_npm([*command, "--", *map(check_spec, change.specs)], project.root, timeout=timeout)
     if done.code:

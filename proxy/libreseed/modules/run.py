@@ -16,30 +16,30 @@ from typing import IO, NoReturn
 from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules.project import Project
-from libreseed.modules.scripts import ScriptError
+from libreseed.modules.workspaces import Workspace
 from libreseed.npm import find_command
 
-OWN_SCRIPTS = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
-"""What npm runs of a project's own scripts once all its dependencies are installed, in this order."""
 _EXTENSIONS = ("", ".js", ".cjs", ".mjs", ".json")
 
 
-def environment(project: Project, base: Mapping[str, str]) -> dict[str, str]:
-    """Return `base` with NODE_OPTIONS, NODE_PATH and PATH extended for this project.
+def environment(workspace: Workspace, base: Mapping[str, str]) -> dict[str, str]:
+    """Return `base` with NODE_OPTIONS, NODE_PATH and PATH extended for a workspace.
 
     Raises NotFoundError when nothing is installed yet.
     """
+    project = workspace.project
     if not project.register.is_file():
         raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
     register = f"--require {quote_option(str(project.register))}"
     options = base.get("NODE_OPTIONS", "")
     if register not in options:
         options = f"{options} {register}".strip()
-    bins = [str(folder) for folder in _bin_folders(project, base)]
+    bins = [str(folder) for folder in _bin_folders(workspace, base)]
+    trees = dict.fromkeys(str(each.tree) for each in (workspace.home, project))
     return {
         **base,
         "NODE_OPTIONS": options,
-        "NODE_PATH": _join(base.get("NODE_PATH", ""), str(project.tree)),
+        "NODE_PATH": _join(base.get("NODE_PATH", ""), *trees),
         "PATH": _join(*bins, base.get("PATH", "")),
     }
 
@@ -50,9 +50,9 @@ def quote_option(value: str) -> str:
     return f'"{escaped}"'
 
 
-def run_file(project: Project, file: Path, arguments: Sequence[str]) -> NoReturn:
+def run_file(workspace: Workspace, file: Path, arguments: Sequence[str]) -> NoReturn:
     """Become `node FILE ARGUMENTS…`. Raises NotFoundError, UnavailableError."""
-    _become(["node", str(file), *arguments], environment(project, os.environ), Path.cwd())
+    _become(["node", str(file), *arguments], environment(workspace, os.environ), Path.cwd())
 
 
 def find_file(name: str) -> Path | None:
@@ -64,45 +64,35 @@ def find_file(name: str) -> Path | None:
     return None
 
 
-def run_script(project: Project, name: str, arguments: Sequence[str]) -> NoReturn:
+def run_script(workspace: Workspace, name: str, arguments: Sequence[str]) -> NoReturn:
     """Run a script of package.json with its `pre` and `post` scripts, as `npm run` does, then exit with its code.
 
     Raises NotFoundError, InvalidInputError, UnavailableError.
     """
-    scripts = read_scripts(project)
-    env = environment(project, os.environ) | _npm_environment(project, "run-script")
-    steps = [(event, scripts[event]) for event in (f"pre{name}", name, f"post{name}") if event in scripts]
-    for number, (event, script) in enumerate(steps, start=1):
-        command = shlex.join(arguments) if event == name else ""
-        line = f"{script} {command}".strip()
-        step = env | _step(event, script)
-        if number == len(steps):
-            _become(["sh", "-c", line], step, project.root)
-        code = _call(["sh", "-c", line], step, project.root)
-        if code:
+    *first, (event, line) = _steps(workspace, name, arguments)
+    for before, its_line in first:
+        if code := call_script(workspace, "run-script", before, its_line):
             sys.exit(code)
-    raise NotFoundError(f"package.json has no script {name!r}.")
+    _become(["sh", "-c", line], _script_environment(workspace, "run-script", event, line), workspace.home.root)
 
 
-def run_own_scripts(project: Project, command: str, *, quiet: bool = False) -> None:
-    """Run the scripts of package.json that belong to an install of all dependencies; blocks.
+def run_script_in_each(workspaces: Sequence[Workspace], name: str, arguments: Sequence[str]) -> list[Workspace]:
+    """Run a script as `run_script` does in one workspace after another; return those in which it failed."""
+    return [
+        workspace
+        for workspace in workspaces
+        if any(call_script(workspace, "run-script", *step) for step in _steps(workspace, name, arguments))
+    ]
 
-    `command`: "install" or "ci"; `quiet`: what they print goes to stderr. Raises ScriptError: one failed; as
-    `environment` and `read_scripts`.
+
+def call_script(workspace: Workspace, command: str, event: str, line: str, *, output: IO[str] | None = None) -> int:
+    """Run one line of package.json's scripts and return its exit code; blocks.
+
+    `command`: npm's that it is a part of, such as "install"; `output`: where what it prints goes. Raises as
+    `environment`.
     """
-    scripts = read_scripts(project)
-    events = [event for event in OWN_SCRIPTS if event in scripts]
-    if not events:
-        return
-    env = environment(project, os.environ) | _npm_environment(project, command)
-    for event in events:
-        step = env | _step(event, scripts[event])
-        code = _call(["sh", "-c", scripts[event]], step, project.root, output=sys.stderr if quiet else None)
-        if code:
-            raise ScriptError(
-                f"The script {event!r} of package.json ended with {code}.",
-                hint="Everything is installed; to leave such scripts out: --ignore-scripts",
-            )
+    env = _script_environment(workspace, command, event, line)
+    return _call(["sh", "-c", line], env, workspace.home.root, output)
 
 
 def read_scripts(project: Project) -> Mapping[str, str]:
@@ -115,15 +105,15 @@ def read_scripts(project: Project) -> Mapping[str, str]:
     return scripts
 
 
-def has_bin(project: Project, command: str) -> bool:
+def has_bin(workspace: Workspace, command: str) -> bool:
     """Tell whether an installed package has this command."""
-    return _find_bin(project, command) is not None
+    return _find_bin(workspace, command) is not None
 
 
-def run_bin(project: Project, command: str, arguments: Sequence[str]) -> NoReturn:
+def run_bin(workspace: Workspace, command: str, arguments: Sequence[str]) -> NoReturn:
     """Become a package's command. Raises NotFoundError, UnavailableError."""
-    env = environment(project, os.environ)
-    file = _find_bin(project, command)
+    env = environment(workspace, os.environ)
+    file = _find_bin(workspace, command)
     if file is not None:
         _become([str(file), *arguments], env, Path.cwd())
     raise NotFoundError(
@@ -131,29 +121,45 @@ def run_bin(project: Project, command: str, arguments: Sequence[str]) -> NoRetur
     )
 
 
-def _find_bin(project: Project, command: str) -> Path | None:
-    files = [folder / command for folder in _bin_folders(project, os.environ)]
+def _find_bin(workspace: Workspace, command: str) -> Path | None:
+    files = [folder / command for folder in _bin_folders(workspace, os.environ)]
     return next((file for file in files if file.is_file()), None) if Path(command).name == command else None
 
 
-def _bin_folders(project: Project, env: Mapping[str, str]) -> list[Path]:
+def _bin_folders(workspace: Workspace, env: Mapping[str, str]) -> list[Path]:
     """Return the `.bin` folders in the order in which packages are looked up."""
-    folders = [project.root / "node_modules" / ".bin", project.tree / ".bin"]
-    return folders[::-1] if env.get("LIBRESEED_PRECEDENCE") == "libreseed" else folders
+    folders = []
+    for each in dict.fromkeys((workspace.home, workspace.project)):
+        pair = [each.root / "node_modules" / ".bin", each.tree / ".bin"]
+        folders += pair[::-1] if env.get("LIBRESEED_PRECEDENCE") == "libreseed" else pair
+    return folders
 
 
-def _step(event: str, script: str) -> dict[str, str]:
-    return {"npm_lifecycle_event": event, "npm_lifecycle_script": script}
+def _steps(workspace: Workspace, name: str, arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the events and lines that running a script means. Raises NotFoundError when there is no such script."""
+    scripts = read_scripts(workspace.home)
+    if name not in scripts:
+        raise NotFoundError(f"{workspace.home.manifest} has no script {name!r}.", hint="See them with: libreseed run")
+    line = f"{scripts[name]} {shlex.join(arguments)}".strip()
+    before, after = f"pre{name}", f"post{name}"
+    return [
+        *([(before, scripts[before])] if before in scripts else []),
+        (name, line),
+        *([(after, scripts[after])] if after in scripts else []),
+    ]
 
 
-def _npm_environment(project: Project, command: str) -> dict[str, str]:
-    """Return the variables that npm gives to scripts (npm's RFC 21)."""
-    manifest = project.read_manifest()
+def _script_environment(workspace: Workspace, command: str, event: str, line: str) -> dict[str, str]:
+    """Return the environment of a script, with the variables that npm gives to it (npm's RFC 21)."""
+    home = workspace.home
+    manifest = home.read_manifest()
     described = {key: manifest[key] for key in ("name", "version", "config", "engines", "bin") if key in manifest}
-    return {
+    return environment(workspace, os.environ) | {
         "INIT_CWD": str(Path.cwd()),
         "npm_command": command,
-        "npm_package_json": str(project.manifest),
+        "npm_lifecycle_event": event,
+        "npm_lifecycle_script": line,
+        "npm_package_json": str(home.manifest),
         "npm_node_execpath": find_command("node"),
         **dict(_variables("npm_package", described)),
     }
