@@ -1,38 +1,43 @@
-import hashlib
+import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import libtorrent as lt
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libreseed.errors import SwarmError
 from libreseed.packages.integrity import sha512
-from libreseed.swarm.torrents import MAX_PIECE, MIN_PIECE, check_metadata, info_hashes, make_torrent, piece_length
+from libreseed.swarm.torrents import (
+    MAX_PIECE,
+    MIN_PIECE,
+    Torrent,
+    check_metadata,
+    info_hashes,
+    make_torrent,
+    piece_length,
+)
 from libreseed.trust import bencode
-from libreseed.trust.bencode import Bencodable
 from swarm.conftest import torrent_of
 
 
-def infohashes_by_the_book(data: bytes) -> tuple[bytes, bytes]:
-    """Compute both infohashes as docs/protocol.md, BEP 3 and BEP 52 say, without libtorrent."""
-    size, length, name = len(data), piece_length(len(data)), sha512(data).hex().encode()
-    leaves = [hashlib.sha256(data[at : at + MIN_PIECE]).digest() for at in range(0, size, MIN_PIECE)]
-    leaves += [bytes(32)] * ((1 << (len(leaves) - 1).bit_length()) - len(leaves))
-    while len(leaves) > 1:
-        leaves = [hashlib.sha256(left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
-    pieces = [hashlib.sha1(data[at : at + length], usedforsecurity=False).digest() for at in range(0, size, length)]
-    info: dict[bytes, Bencodable] = {
-        b"file tree": {name: {b"": {b"length": size, b"pieces root": leaves[0]}}},
-        b"length": size,
-        b"meta version": 2,
-        b"name": name,
-        b"piece length": length,
-        b"pieces": b"".join(pieces),
-    }
-    encoded = bencode.encode(info)
-    return hashlib.sha1(encoded, usedforsecurity=False).digest(), hashlib.sha256(encoded).digest()
+def by_libtorrent(folder: Path, data: bytes) -> bytes:
+    """Return the torrent file that libtorrent itself makes of a blob in `folder`."""
+    creator = lt.create_torrent([lt.create_file_entry(sha512(data).hex(), len(data))], piece_length(len(data)))
+    lt.set_piece_hashes(creator, str(folder))
+    generated: Any = creator.generate()
+    return lt.bencode({key: generated[key] for key in (b"info", b"piece layers") if key in generated})
+
+
+def check(folder: Path, data: bytes) -> Torrent:
+    """Make a torrent of data and compare it with libtorrent's."""
+    torrent = torrent_of(folder, data)
+    assert torrent.metadata == by_libtorrent(folder, data)
+    hashes = lt.torrent_info(torrent.metadata).info_hashes()
+    assert (torrent.ref.v1, torrent.ref.v2) == (hashes.v1.to_bytes(), hashes.v2.to_bytes())
+    return torrent
 
 
 @pytest.mark.parametrize(
@@ -58,17 +63,20 @@ def infohashes_by_the_book(data: bytes) -> tuple[bytes, bytes]:
 )
 def test_vectors(tmp_path: Path, data: bytes, v1: str, v2: str) -> None:
     """A change of these is a new protocol version: nodes of the old one would be in other swarms."""
-    torrent = torrent_of(tmp_path, data)
+    torrent = check(tmp_path, data)
     assert (torrent.ref.v1.hex(), torrent.ref.v2.hex()) == (v1, v2)
     assert (torrent.ref.length, torrent.ref.sha512) == (len(data), sha512(data))
-    assert infohashes_by_the_book(data) == (torrent.ref.v1, torrent.ref.v2)
 
 
-@pytest.mark.parametrize("size", [1, MIN_PIECE - 1, MIN_PIECE, MIN_PIECE + 1, 512 * MIN_PIECE, 512 * MIN_PIECE + 1])
+@pytest.mark.parametrize(
+    "size",
+    [
+        *(1, MIN_PIECE - 1, MIN_PIECE, MIN_PIECE + 1, 3 * MIN_PIECE, 5 * MIN_PIECE + 7),
+        *(512 * MIN_PIECE, 512 * MIN_PIECE + 1, 1025 * MIN_PIECE, (512 * 4 + 3) * MIN_PIECE + 5),
+    ],
+)
 def test_sizes_around_the_pieces(tmp_path: Path, size: int) -> None:
-    data = bytes(size)
-    ref = torrent_of(tmp_path, data).ref
-    assert infohashes_by_the_book(data) == (ref.v1, ref.v2)
+    check(tmp_path, random.Random(size).randbytes(size))
 
 
 def test_the_same_bytes_make_the_same_torrent(tmp_path: Path) -> None:
@@ -77,6 +85,12 @@ def test_the_same_bytes_make_the_same_torrent(tmp_path: Path) -> None:
     fields = bencode.decode(first.metadata)
     assert isinstance(fields, dict)
     assert set(fields) == {b"info", b"piece layers"}, "no date, no creator, no tracker"
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 80 * MIN_PIECE))
+def test_torrents_are_libtorrents(tmp_path: Path, size: int) -> None:
+    check(tmp_path, random.Random(size).randbytes(size))
 
 
 @given(st.integers(1, 1 << 34))

@@ -1,20 +1,29 @@
 """Deterministic torrents: the same bytes give the same infohashes on every node (docs/protocol.md, "Torrents").
 
-One file named by the hex SHA-512 of its bytes, a piece length fixed by its size, hybrid (BEP 52), nothing optional.
+One file named by the hex SHA-512 of its bytes, a piece length fixed by its size, hybrid (BEP 3 and BEP 52), nothing
+optional. They are hashed here and not by libtorrent's `set_piece_hashes`, which lets no other Python run
+meanwhile and starts threads for each file.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
+from libreseed.trust import bencode
 from libreseed.trust.records import BlobRef
 
 MIN_PIECE = 16 << 10
 MAX_PIECE = 16 << 20
 _PIECES = 512
+_BLOCK = 16 << 10
+"""Bytes of a leaf of a file's hash tree (BEP 52)."""
+_ZERO = bytes(32)
+"""A leaf where the file has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +50,51 @@ def make_torrent(file: Path, digest: bytes) -> Torrent:
     size = file.stat().st_size
     if size == 0 or file.name != digest.hex():
         raise SwarmError(f"No torrent can be made of {file.name[:24]}…: it is empty or misnamed.")
-    creator = lt.create_torrent([lt.create_file_entry(file.name, size)], piece_length(size))
+    length = piece_length(size)
     try:
-        lt.set_piece_hashes(creator, str(file.parent))
-        generated: Any = creator.generate()
-    except RuntimeError as error:
-        raise SwarmError(f"Cannot hash {file.name[:24]}…: {error}.") from error
-    metadata = lt.bencode({key: generated[key] for key in (b"info", b"piece layers") if key in generated})
-    hashes = lt.torrent_info(metadata).info_hashes()
-    return Torrent(BlobRef(hashes.v1.to_bytes(), hashes.v2.to_bytes(), size, digest), metadata)
+        with file.open("rb") as stream:
+            pieces, leaves = _hash(stream, length)
+    except OSError as error:
+        raise SwarmError(f"Cannot hash {file.name[:24]}…: {error.strerror}.") from error
+    layer = _piece_layer(leaves, length // _BLOCK) if size > length else []
+    root = _root(layer, _root([_ZERO] * (length // _BLOCK))) if layer else _root(leaves)
+    info: bencode.Bencodable = {
+        b"file tree": {file.name.encode(): {b"": {b"length": size, b"pieces root": root}}},
+        b"length": size,
+        b"meta version": 2,
+        b"name": file.name.encode(),
+        b"piece length": length,
+        b"pieces": b"".join(pieces),
+    }
+    encoded = bencode.encode(info)
+    v1, v2 = hashlib.sha1(encoded, usedforsecurity=False).digest(), hashlib.sha256(encoded).digest()
+    layers: bencode.Bencodable = {root: b"".join(layer)} if layer else {}
+    return Torrent(BlobRef(v1, v2, size, digest), bencode.encode({b"info": info, b"piece layers": layers}))
+
+
+def _hash(stream: IO[bytes], length: int) -> tuple[list[bytes], list[bytes]]:
+    """Return the SHA-1 of each piece of `length` bytes, and the SHA-256 of each block."""
+    pieces, leaves = [], []
+    while piece := stream.read(length):
+        pieces.append(hashlib.sha1(piece, usedforsecurity=False).digest())
+        view = memoryview(piece)
+        leaves += [hashlib.sha256(view[at : at + _BLOCK]).digest() for at in range(0, len(piece), _BLOCK)]
+    return pieces, leaves
+
+
+def _piece_layer(leaves: Sequence[bytes], blocks: int) -> list[bytes]:
+    """Return the root of each piece of so many blocks, the last one filled up."""
+    filled = [*leaves, *[_ZERO] * (-len(leaves) % blocks)]
+    return [_root(filled[at : at + blocks]) for at in range(0, len(filled), blocks)]
+
+
+def _root(nodes: Sequence[bytes], padding: bytes = _ZERO) -> bytes:
+    """Return the root of the smallest binary tree that has these nodes, filled up with `padding`, at one level."""
+    while len(nodes) > 1:
+        even = [*nodes, padding] if len(nodes) % 2 else nodes
+        nodes = [hashlib.sha256(even[at] + even[at + 1]).digest() for at in range(0, len(even), 2)]
+        padding = hashlib.sha256(padding + padding).digest()
+    return nodes[0]
 
 
 def info_hashes(ref: BlobRef) -> lt.info_hash_t:
