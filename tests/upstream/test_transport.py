@@ -120,6 +120,26 @@ async def test_whom_npm_believes_is_believed(certificate: Certificate) -> None:
             assert not await ask(UpstreamSettings(secure.url, tls=tls))
 
 
+async def test_requests_that_come_together_make_one_context(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def making(tls: Tls, credentials: Credentials | None) -> ssl.SSLContext:
+        made.append(tls)
+        return make_context(tls, credentials)
+
+    monkeypatch.setattr("libreseed.upstream.transport.make_context", making)
+    names = [f"package-{number}" for number in range(10)]
+    async with secure_registry(certificate) as secure:
+        for name in names:
+            secure.on(f"/{name}", Reply(body=b'{"name":"%s"}' % name.encode()))
+        settings = UpstreamSettings(secure.url, tls=Tls(cafile=str(certificate[0])))
+        async with Upstream(settings, node_id="node-1") as upstream:
+            await asyncio.gather(*map(upstream.packument, names))
+    assert made == [settings.tls]
+
+
 async def test_a_broken_cafile_says_so(certificate: Certificate, tmp_path: Path) -> None:
     broken = tmp_path / "ca.pem"
     broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")

@@ -22,6 +22,9 @@ STREAM_FROM = 1 << 20
 IN_MEMORY = 64 << 20
 """Bytes up to which a tarball is passed on by way of memory when the disk is full."""
 
+_QUICK = 64 << 10
+"""Bytes that are hashed faster than a thread takes them over."""
+
 Got = BlobRef | bytes
 """A blob of the store, or the checked bytes that it had no room for."""
 
@@ -65,7 +68,7 @@ class UpstreamFetcher:
             left -= len(chunk)
             if left < 0:
                 raise StoreError(f"The disk is full, and {file} of {name} too large to be passed on all the same.")
-            await asyncio.to_thread(_update, chunk, strong, weak)
+            await _update(chunk, strong, weak)
             chunks.append(chunk)
         data = b"".join(chunks)
         digest = expected.check(name, file, strong, weak)
@@ -84,7 +87,7 @@ class UpstreamFetcher:
             flight.offer("upstream", flow, expected.digest)
             strong, weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
             async for chunk in stream:
-                await asyncio.to_thread(_update, chunk, strong, weak)
+                await _update(chunk, strong, weak)
                 await flow.write(chunk)
             digest = expected.check(name, file, strong, weak)
             shared = await self._may_share(expected, stream)
@@ -96,6 +99,13 @@ class UpstreamFetcher:
         return self._share and not (expected.restricted or await stream.restricted())
 
 
-def _update(chunk: bytes, *hashes: "hashlib._Hash") -> None:
+async def _update(chunk: bytes, *hashes: "hashlib._Hash") -> None:
+    if len(chunk) <= _QUICK:
+        _update_now(chunk, *hashes)
+    else:
+        await asyncio.to_thread(_update_now, chunk, *hashes)
+
+
+def _update_now(chunk: bytes, *hashes: "hashlib._Hash") -> None:
     for each in hashes:
         each.update(chunk)

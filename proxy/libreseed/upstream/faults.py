@@ -23,27 +23,32 @@ def shown(url: URL) -> str:
 @contextmanager
 def faults_named(url: URL, limits: Limits) -> Iterator[None]:
     """Turn aiohttp's errors into ours: TransientError where asking again may help, else UnavailableError."""
-    where = f"The upstream's {shown(url)}"
     try:
         yield
-    except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-        raise UnavailableError(
-            f"{where} has no TLS certificate that we can trust: {error}.",
-            hint="If a company's authority has signed it, set npm's cafile to that authority's certificate.",
-        ) from error
-    except aiohttp.ConnectionTimeoutError as error:
-        # The system has repeated its own packets by now; two more such waits would only hold the client up.
-        raise UnavailableError(f"{where} took no connection within {limits.connect:g} s.") from error
-    except aiohttp.ServerTimeoutError as error:
-        raise TransientError(f"{where} sent nothing for {limits.idle:g} s.") from error
-    except aiohttp.ClientConnectorError as error:
-        raise TransientError(f"{where} cannot be reached: {error.os_error.strerror or error.os_error}.") from error
-    except aiohttp.ClientPayloadError as error:
-        raise TransientError(f"{where} ended before it was complete.") from error
-    except aiohttp.ClientConnectionError as error:
-        raise TransientError(f"{where} broke the connection off.") from error
-    except (aiohttp.ClientError, ValueError) as error:
-        raise UnavailableError(f"{where} gave an answer that is not HTTP ({type(error).__name__}).") from error
+    except (aiohttp.ClientError, ssl.SSLError, ValueError) as error:
+        raise _named(error, f"The upstream's {shown(url)}", limits) from error
+
+
+def _named(error: Exception, where: str, limits: Limits) -> UnavailableError:
+    match error:
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return UnavailableError(
+                f"{where} has no TLS certificate that we can trust: {error}.",
+                hint="If a company's authority has signed it, set npm's cafile to that authority's certificate.",
+            )
+        case aiohttp.ConnectionTimeoutError():
+            # The system has repeated its own packets by now; two more such waits would only hold the client up.
+            return UnavailableError(f"{where} took no connection within {limits.connect:g} s.")
+        case aiohttp.ServerTimeoutError():
+            return TransientError(f"{where} sent nothing for {limits.idle:g} s.")
+        case aiohttp.ClientConnectorError():
+            return TransientError(f"{where} cannot be reached: {error.os_error.strerror or error.os_error}.")
+        case aiohttp.ClientPayloadError():
+            return TransientError(f"{where} ended before it was complete.")
+        case aiohttp.ClientConnectionError():
+            return TransientError(f"{where} broke the connection off.")
+        case _:
+            return UnavailableError(f"{where} gave an answer that is not HTTP ({type(error).__name__}).")
 
 
 def fault_of_status(status: int, url: URL, retry_after: str) -> LibreseedError:

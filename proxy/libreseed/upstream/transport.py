@@ -69,6 +69,7 @@ class Transport:
         self._node_id = node_id
         self._limits = limits
         self._contexts: dict[tuple[Tls, Credentials | None], ssl.SSLContext] = {}
+        self._making_context = asyncio.Lock()
         self._breakers: OrderedDict[URL, Breaker] = OrderedDict()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._count)
@@ -191,14 +192,15 @@ class Transport:
 
     async def _context(self, tls: Tls, credentials: Credentials | None) -> ssl.SSLContext:
         key = tls, credentials if credentials is not None and credentials.certfile else None
-        if key not in self._contexts:
-            try:
-                context = await asyncio.to_thread(make_context, *key)
-            except ConfigError as error:
-                raise UnavailableError(error.message, hint=error.hint) from error
-            # Connections are shared by context, so all must use the one that came first.
-            self._contexts.setdefault(key, context)
-        return self._contexts[key]
+        if key in self._contexts:
+            return self._contexts[key]
+        async with self._making_context:  # connections are shared by context, and one takes 30 ms to make
+            if key not in self._contexts:
+                try:
+                    self._contexts[key] = await asyncio.to_thread(make_context, *key)
+                except ConfigError as error:
+                    raise UnavailableError(error.message, hint=error.hint) from error
+            return self._contexts[key]
 
     async def _count(self, session: aiohttp.ClientSession, context: SimpleNamespace, parameters: Any) -> None:
         self.requests += 1
