@@ -6,7 +6,7 @@ from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.packages.packument import (
     abbreviated,
     check_packument,
-    manifest_of,
+    find_version,
     manifest_of_tarball,
     portable,
     upstream_tarball,
@@ -116,18 +116,18 @@ def test_portable_form() -> None:
 )
 def test_manifests(wanted: str, found: str) -> None:
     whole = packument("1.2.0", "1.0.0", "1.0.5", "2.0.0-rc.1", next="2.0.0-rc.1")
-    assert manifest_of(whole, wanted)["version"] == found
+    assert find_version(whole, wanted) == found
 
 
 @pytest.mark.parametrize("wanted", ["9.9.9", "^3", "beta", "not a range", "1.0.0-x", "-", "../1.0.0", "9" * 400])
 def test_no_such_manifest(wanted: str) -> None:
     with pytest.raises(NotFoundError):
-        manifest_of(packument("1.0.0", gone="0.0.1"), wanted)
+        find_version(packument("1.0.0", gone="0.0.1"), wanted)
 
 
 def test_a_version_of_before_semver_hides_no_other() -> None:
-    assert manifest_of(packument("1.2.0", "garbage", "1.0"), "^1.0.0")["version"] == "1.2.0"
-    assert manifest_of(packument("1.2.0", "garbage"), "garbage")["version"] == "garbage"
+    assert find_version(packument("1.2.0", "garbage", "1.0"), "^1.0.0") == "1.2.0"
+    assert find_version(packument("1.2.0", "garbage"), "garbage") == "garbage"
 
 
 def test_manifest_of_a_tarball() -> None:

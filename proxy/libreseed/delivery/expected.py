@@ -5,13 +5,12 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import orjson
-
 from libreseed.delivery.packuments import FoundPackument
 from libreseed.delivery.signatures import Signatures
 from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
 from libreseed.packages.integrity import format_integrity, parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.store.packuments import StoredPackument, is_upstreams_origin
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -88,7 +87,7 @@ class ExpectedTarballs:
         if kept is not None and kept[0] is packument.body:
             self._parsed.move_to_end(packument.name)
             return kept[1]
-        parsed: Packument = await asyncio.to_thread(orjson.loads, packument.body)
+        parsed = await asyncio.to_thread(read_versions_lazily, packument.body)
         self._parsed[packument.name] = (packument.body, parsed)
         while len(self._parsed) > self._kept:
             self._parsed.popitem(last=False)

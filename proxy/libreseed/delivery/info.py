@@ -3,14 +3,13 @@
 import asyncio
 from typing import Any
 
-import orjson
-
 from libreseed.delivery.ownership import Ownership
 from libreseed.delivery.packuments import FoundPackument, PackumentDelivery
 from libreseed.delivery.signatures import Signatures
 from libreseed.errors import BadSignatureError
 from libreseed.packages.names import check_name, tarball_file
-from libreseed.packages.packument import manifest_of
+from libreseed.packages.packument import find_version
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.store.catalogue import Catalogue
 
 
@@ -33,9 +32,9 @@ class PackageInfo:
         """
         check_name(name)
         found = await self._packuments.find(name)
-        packument = await asyncio.to_thread(orjson.loads, found.body)
-        manifest = manifest_of(packument, wanted)
-        version = str(manifest.get("version"))
+        packument = await asyncio.to_thread(read_versions_lazily, found.body)
+        version = find_version(packument, wanted)
+        manifest = packument["versions"][version]
         signature, problem = "by its publisher", None
         if found.origin is not None and self._ownership.publisher_of(name) is None:
             try:

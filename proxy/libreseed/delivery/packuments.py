@@ -28,6 +28,7 @@ from libreseed.errors import (
     UnknownPublisherError,
 )
 from libreseed.packages.packument import check_published
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.store.packuments import (
     PackumentStore,
     StoredPackument,
@@ -162,7 +163,7 @@ class PackumentDelivery:
 
     def _found(self, stored: StoredPackument, source: Source) -> FoundPackument:
         if not stored.torrents and self._ownership.publisher_of(stored.name) is not None:
-            check_published(orjson.loads(stored.body))
+            check_published(read_versions_lazily(stored.body))
         return FoundPackument(
             stored.name,
             stored.body,

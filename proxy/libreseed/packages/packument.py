@@ -81,10 +81,20 @@ def with_tarballs(packument: Packument, base_url: str) -> Packument:
     return {
         **packument,
         "versions": {
-            version: _with_tarball(manifest, packument["name"], version, base_url)
+            version: with_tarball(manifest, packument["name"], version, base_url)
             for version, manifest in packument["versions"].items()
         },
     }
+
+
+def with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> Manifest:
+    """Return a copy of one version's manifest with URLs as in `with_tarballs`."""
+    path = tarball_path(name, str(manifest.get(REPLACED_BY, version)))
+    dist = {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}
+    match dist.get("attestations"):
+        case {"url": _, **others} if base_url:
+            dist["attestations"] = {"url": f"{base_url}/{attestations_path(name, version)}", **others}
+    return {**manifest, "dist": dist}
 
 
 def abbreviated(packument: Packument) -> Packument:
@@ -113,13 +123,12 @@ def portable(packument: Packument) -> Packument:
     return with_tarballs(kept, "")
 
 
-def manifest_of(packument: Packument, wanted: str) -> Manifest:
-    """Return the manifest of a version, dist-tag or range. Raises NotFoundError."""
-    versions: dict[str, Manifest] = packument["versions"]
-    best = best_version(versions, packument["dist-tags"], wanted)
+def find_version(packument: Packument, wanted: str) -> str:
+    """Return the version that a version, dist-tag or range means. Raises NotFoundError."""
+    best = best_version(packument["versions"], packument["dist-tags"], wanted)
     if best is None:
         raise NotFoundError(f"{packument['name']} has no version {wanted}.")
-    return versions[best]
+    return best
 
 
 def best_version(versions: Collection[str], tags: Mapping[str, Any], wanted: str) -> str | None:
@@ -133,7 +142,7 @@ def best_version(versions: Collection[str], tags: Mapping[str, Any], wanted: str
 def manifest_of_tarball(packument: Packument, file: str) -> Manifest:
     """Return the manifest whose tarball has this file name. Raises NotFoundError."""
     name: str = packument["name"]
-    versions: dict[str, Manifest] = packument["versions"]
+    versions: Mapping[str, Manifest] = packument["versions"]
     with suppress(InvalidInputError):
         manifest = versions.get(version_of_tarball(name, file))
         if manifest is not None:
@@ -154,15 +163,6 @@ def upstream_tarball(manifest: Manifest) -> str | None:
     """Return the URL that the upstream gave for a version's tarball, if it is one."""
     url = manifest["dist"].get("tarball")
     return url if isinstance(url, str) and url.startswith(("http://", "https://")) else None
-
-
-def _with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> Manifest:
-    path = tarball_path(name, str(manifest.get(REPLACED_BY, version)))
-    dist = {**manifest["dist"], "tarball": f"{base_url}/{path}" if base_url else path}
-    match dist.get("attestations"):
-        case {"url": _, **others} if base_url:
-            dist["attestations"] = {"url": f"{base_url}/{attestations_path(name, version)}", **others}
-    return {**manifest, "dist": dist}
 
 
 def _abbreviate(manifest: Manifest) -> Manifest:

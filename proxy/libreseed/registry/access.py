@@ -1,6 +1,7 @@
 """`npm access`. Who may do what stands in the node's configuration: it is shown here, and changed there."""
 
-import orjson
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,6 +9,7 @@ from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.errors import ForbiddenError, InvalidInputError, NotFoundError
 from libreseed.packages.access import AccessRules
 from libreseed.packages.packument import maintainers_of
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.publishing.releases import Releases
 from libreseed.registry.accounts import BODY_LIMIT
 from libreseed.registry.answers import json_answer
@@ -54,7 +56,8 @@ class AccessEndpoints:
         readers = self._rules.members("read", name) or ()
         writers = self._rules.members("publish", name)
         if writers is None:
-            writers = frozenset(maintainers_of(orjson.loads((await self._packuments.find(name)).body)))
+            packument = await asyncio.to_thread(read_versions_lazily, (await self._packuments.find(name)).body)
+            writers = frozenset(maintainers_of(packument))
         found = {**dict.fromkeys(sorted(readers), "read"), **dict.fromkeys(sorted(writers), "write")}
         if request.headers.get("user-agent", "").startswith("pnpm/"):
             permissions = {"read": "read-only", "write": "read-write"}

@@ -1,6 +1,7 @@
 """GET and HEAD of packuments, version manifests and dist-tags."""
 
-import orjson
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,7 +9,8 @@ from libreseed.delivery.packuments import PackumentDelivery
 from libreseed.delivery.signatures import Signatures
 from libreseed.delivery.sources import SourceCounter
 from libreseed.errors import NotFoundError
-from libreseed.packages.packument import ABBREVIATED_TYPE, manifest_of, with_tarballs
+from libreseed.packages.packument import ABBREVIATED_TYPE, find_version, with_tarball
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.registry.answers import SOURCE_HEADER, json_answer
 from libreseed.registry.encodings import IDENTITY, choose_encoding
 from libreseed.registry.prepared import CODINGS, PreparedPackuments
@@ -58,21 +60,23 @@ class PackumentEndpoints:
         """One version, by version, dist-tag or range."""
         found = await self._packuments.find(name)
         self._counter.add(found.source)
-        packument = with_tarballs(orjson.loads(found.body), base_url(request))
+        packument = await asyncio.to_thread(read_versions_lazily, found.body)
         try:
-            manifest = manifest_of(packument, wanted)
+            version = find_version(packument, wanted)
         except NotFoundError:
             if found.judged is not None:
                 found.judged.check_wanted(wanted)
             raise
+        manifest = packument["versions"][version]
         await self._signatures.check(found, packument, manifest)
-        return json_answer(manifest, source=found.source)
+        return json_answer(with_tarball(manifest, name, version, base_url(request)), source=found.source)
 
     async def dist_tags(self, name: str) -> Response:
         """The dist-tags alone."""
         found = await self._packuments.find(name)
         self._counter.add(found.source)
-        return json_answer(orjson.loads(found.body)["dist-tags"], source=found.source)
+        packument = await asyncio.to_thread(read_versions_lazily, found.body)
+        return json_answer(packument["dist-tags"], source=found.source)
 
 
 def base_url(request: Request) -> str:

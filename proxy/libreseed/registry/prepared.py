@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TypeVar
 
-import orjson
-
 from libreseed.delivery.packuments import FoundPackument
 from libreseed.errors import StoreError
 from libreseed.packages.packument import Packument, abbreviated, with_tarballs
+from libreseed.packages.partial import read_for_forms, write_form
 from libreseed.store.packing import pack, unpack
 from libreseed.store.prepared import PreparedForm, PreparedStore
 
@@ -136,8 +135,8 @@ async def _run(size: int, work: Callable[[], T]) -> T:
 
 def _prepare(key: tuple[str, bool, str], found: FoundPackument) -> PreparedForm:
     _, short, base_url = key
-    packument = with_tarballs(orjson.loads(found.body), base_url)
-    body = orjson.dumps(abbreviated(packument) if short else packument)
+    packument = with_tarballs(read_for_forms(found.body), base_url)
+    body = write_form(abbreviated(packument) if short else packument)
     etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     return PreparedForm(*key, found.revision, etag, _modified(packument), pack(body))
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from libreseed.packages.listing import Listing, list_package
+from libreseed.packages.partial import read_versions_lazily
 from libreseed.store.database import Database
 from libreseed.store.packing import unpack
 
@@ -100,4 +101,4 @@ def _read(connection: sqlite3.Connection, name: str) -> tuple[Listing | None, st
     row = connection.execute("SELECT body, origin, restricted FROM packuments WHERE name = ?", (name,)).fetchone()
     if row is None:
         return None, None, False
-    return list_package(orjson.loads(unpack(row[0]))), row[1], bool(row[2])
+    return list_package(read_versions_lazily(unpack(row[0]))), row[1], bool(row[2])
