@@ -176,7 +176,7 @@ class Node:
         signer = RecordSigner(
             self._key, records, self._seeding, self._overlay, self._endpoints, packument_store, access
         )
-        self._mirroring = Mirroring(signer)
+        self._mirroring = Mirroring(signer, (self._packuments, tarballs))
         self._announcing = Announcing(self._overlay)
         if settings.share:
             sources.on_upstream = self._mirroring.add

@@ -1,65 +1,18 @@
 """Records of a real store, seeded by a real session and put into a real overlay."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from libreseed.network.overlay import Overlay, OverlaySettings
-from libreseed.network.shelf import MemoryShelf
-from libreseed.packages.access import AccessRules
-from libreseed.publishing.signing import RecordSigner
-from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import Catalogue
-from libreseed.store.database import Database
-from libreseed.store.packuments import UPSTREAM, PackumentStore, StoredPackument
-from libreseed.store.records import RecordStore
-from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.store.packuments import UPSTREAM, StoredPackument
 from libreseed.trust.history import Event
-from libreseed.trust.keys import PrivateKey
 from libreseed.trust.records import LIFETIME, RESIGN_AFTER, read_record
 from libreseed.trust.snapshot import Snapshot, read_snapshot
+from publishing.conftest import Desk
 
-KEY = PrivateKey(bytes(32))
 PACKUMENT: dict[str, Any] = {"name": "pkg", "versions": {}, "dist-tags": {}}
 FIRST = Snapshot(PACKUMENT, {}, (Event("publish", 1, {"version": "1.0.0"}),))
 SECOND = Snapshot(PACKUMENT, {}, (*FIRST.history, Event("publish", 2, {"version": "2.0.0"})))
-
-
-@dataclass
-class Desk:
-    signer: RecordSigner
-    records: RecordStore
-    seeding: Seeding
-    overlay: Overlay
-    packuments: PackumentStore
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with AsyncExitStack() as stack:
-        database = await Database.open(tmp_path / "libreseed.db")
-        stack.push_async_callback(database.close)
-        session = Session(SessionSettings("127.0.0.1"))
-        await session.start()
-        stack.push_async_callback(session.stop)
-        overlay = Overlay(OverlaySettings(), MemoryShelf())
-        await overlay.start()
-        stack.push_async_callback(overlay.stop)
-        blobs = BlobStore(tmp_path / ".swarm")
-        await blobs.open()
-        seeding = Seeding(blobs, Catalogue(database), session)
-        records = RecordStore(database)
-        packuments = PackumentStore(database)
-        signer = RecordSigner(
-            KEY, records, seeding, overlay, lambda: (("127.0.0.1", session.port),), packuments, AccessRules()
-        )
-        yield Desk(signer, records, seeding, overlay, packuments)
 
 
 async def test_a_signed_snapshot_can_be_read(desk: Desk) -> None:

@@ -26,18 +26,18 @@ def reads_without_waiting(file: Path) -> bool:
 
 async def test_add(blobs: BlobStore, tmp_path: Path) -> None:
     assert not blobs.has(DIGEST)
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     assert (path, path.read_bytes()) == (blobs.path(DIGEST), DATA)
     assert path.name == DIGEST.hex()
     assert blobs.has(DIGEST)
     assert files(tmp_path) == [path]
-    assert await blobs.add(DATA, DIGEST) == path
+    assert blobs.add(DATA, DIGEST) == path
     assert list(blobs.digests()) == [DIGEST]
 
 
 async def test_wrong_bytes_leave_nothing(blobs: BlobStore, tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="was expected"):
-        await blobs.add(b"other", DIGEST)
+        blobs.add(b"other", DIGEST)
     assert not blobs.has(DIGEST)
     assert files(tmp_path) == []
 
@@ -61,14 +61,14 @@ async def test_wrong_file_is_not_adopted(blobs: BlobStore) -> None:
 
 
 async def test_what_was_half_written_is_gone_after_a_restart(blobs: BlobStore, tmp_path: Path) -> None:
-    kept = await blobs.add(DATA, DIGEST)
+    kept = blobs.add(DATA, DIGEST)
     (blobs.incoming_dir() / "blob").write_bytes(DATA[:3])
     await BlobStore(tmp_path / ".swarm").open()
     assert files(tmp_path) == [kept]
 
 
 async def test_verify_and_remove(blobs: BlobStore) -> None:
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     blobs.verify(DIGEST)
     path.write_bytes(b"damaged")
     with pytest.raises(IntegrityError):
@@ -81,7 +81,7 @@ async def test_verify_and_remove(blobs: BlobStore) -> None:
 
 async def test_foreign_files_are_passed_over(blobs: BlobStore) -> None:
     """Desktops and backups leave files of their own everywhere."""
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     (path.parent / ".DS_Store").write_bytes(b"")
     (path.parent / "abcd").write_bytes(b"")
     (path.parent.parent / "README").write_bytes(b"")
@@ -96,7 +96,7 @@ async def test_no_place_for_it(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         store.incoming_dir()
     with pytest.raises(StoreError):
-        await store.add(DATA, DIGEST)
+        store.add(DATA, DIGEST)
 
 
 def test_hash_of_a_folder(tmp_path: Path) -> None:
@@ -106,14 +106,14 @@ def test_hash_of_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", DATA[:-1], DATA + b"x", bytes(len(DATA))])
 async def test_what_was_written_to_is_no_longer_intact(blobs: BlobStore, damage: bytes) -> None:
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     assert await blobs.is_intact(DIGEST, len(DATA))
     path.write_bytes(damage)
     assert not await blobs.is_intact(DIGEST, len(DATA))
 
 
 async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     path.touch()
     assert await blobs.is_intact(DIGEST, len(DATA))
     monkeypatch.setattr("libreseed.store.blobs.hash_file", None)
@@ -122,13 +122,13 @@ async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, m
 
 async def test_small_blobs_are_at_hand_while_they_are_intact(blobs: BlobStore) -> None:
     assert blobs.cached(DIGEST, len(DATA)) is None
-    path = await blobs.add(DATA, DIGEST)
+    path = blobs.add(DATA, DIGEST)
     assert blobs.cached(DIGEST, len(DATA)) == (DATA if reads_without_waiting(path) else None)
     assert blobs.cached(DIGEST, len(DATA) + 1) is None
     path.write_bytes(DATA[::-1])
     assert blobs.cached(DIGEST, len(DATA)) is None
     large = bytes(1 << 20)
-    await blobs.add(large, sha512(large))
+    blobs.add(large, sha512(large))
     assert blobs.cached(sha512(large), len(large)) is None
 
 

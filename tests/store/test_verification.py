@@ -12,10 +12,10 @@ async def fill(database: Database, blobs: BlobStore) -> None:
     catalogue = Catalogue(database)
     for data in (b"good", b"damaged", b"missing"):
         digest = sha512(data)
-        await blobs.add(data, digest)
+        blobs.add(data, digest)
         ref = BlobRef(digest[:20], digest[:32], len(data), digest)
         await catalogue.save(BlobEntry(ref, b"", True), ("pkg", f"pkg-{data.decode()}.tgz"))
-    await blobs.add(b"loose", LOOSE)
+    blobs.add(b"loose", LOOSE)
     blobs.path(DAMAGED).write_bytes(b"DAMAGED")
     blobs.remove(MISSING)
 
@@ -43,7 +43,7 @@ async def test_without_hashes_only_presence_is_checked(database: Database, blobs
 
 
 async def test_a_loose_file_is_no_damage(database: Database, blobs: BlobStore) -> None:
-    await blobs.add(b"loose", LOOSE)
+    blobs.add(b"loose", LOOSE)
     assert (await verify_store(database, blobs, hashes=True)).healthy
 
 

@@ -61,6 +61,16 @@ class Errands(Generic[K, V]):
                 if not task.done():
                     self._abandon(key, task)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any task is under way."""
+        return bool(self._tasks)
+
+    async def idle(self) -> None:
+        """Wait until no task is under way."""
+        while self._tasks:
+            await asyncio.wait([*self._tasks.values()])
+
     async def close(self) -> None:
         """Cancel all tasks and wait for them."""
         self._closed = True

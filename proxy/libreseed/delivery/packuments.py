@@ -153,6 +153,15 @@ class PackumentDelivery:
         stored = await self._store.find(name)
         return stored if stored is not None and self._ownership.trusts(name, stored.origin) else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a source is being asked for a packument."""
+        return self._refreshing.is_busy
+
+    async def idle(self) -> None:
+        """Wait until no source is being asked."""
+        await self._refreshing.idle()
+
     def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return the seeders that the record of `name` read last named."""
         return self._sources.seeders_of(name)

@@ -91,6 +91,15 @@ class TarballDelivery:
             self._flights[key] = flight
         return await flight.landed() if whole else await flight.found()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a tarball is being fetched."""
+        return self._errands.is_busy
+
+    async def idle(self) -> None:
+        """Wait until no tarball is being fetched."""
+        await self._errands.idle()
+
     async def close(self) -> None:
         """End what is under way."""
         await self._errands.close()

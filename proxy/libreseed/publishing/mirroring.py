@@ -3,6 +3,9 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
 
 import orjson
 
@@ -14,12 +17,30 @@ from libreseed.trust.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 30.0
+
+
+class Worker(Protocol):
+    """A part of the node that somebody may be waiting for."""
+
+    @property
+    def is_busy(self) -> bool: ...
+
+    async def idle(self) -> None:
+        """Wait until it has nothing to do."""
+
 
 class Mirroring:
-    """A queue of packuments, the newest of each name once, worked off one at a time beside everything else."""
+    """A queue of packuments, the newest of each name once, worked off one at a time while the node has nothing better
+    to do: packing a snapshot costs more than passing on a packument.
 
-    def __init__(self, signer: RecordSigner) -> None:
+    `others` are the parts that go first; after `patience` seconds the queue is worked off all the same.
+    """
+
+    def __init__(self, signer: RecordSigner, others: Sequence[Worker], *, patience: float = _PATIENCE) -> None:
         self._signer = signer
+        self._others = others
+        self._patience = patience
         self._waiting: OrderedDict[str, StoredPackument] = OrderedDict()
         self._wake = asyncio.Event()
 
@@ -37,7 +58,11 @@ class Mirroring:
         """Sign and announce what is queued, until cancelled."""
         while True:
             await self._wake.wait()
+            patient_until = asyncio.get_running_loop().time() + self._patience
             while self._waiting:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(patient_until):
+                        await self._lull()
                 name, packument = next(iter(self._waiting.items()))
                 try:
                     await self._signer.sign("mirror", await asyncio.to_thread(_snapshot, packument))
@@ -46,6 +71,11 @@ class Mirroring:
                 if self._waiting.get(name) is packument:
                     del self._waiting[name]
             self._wake.clear()
+
+    async def _lull(self) -> None:
+        while any(other.is_busy for other in self._others):
+            for other in self._others:
+                await other.idle()
 
 
 def _snapshot(packument: StoredPackument) -> Snapshot:

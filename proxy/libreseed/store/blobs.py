@@ -10,11 +10,13 @@ hashed again. What a failing disk changes behind its back, `libreseed doctor --v
 import asyncio
 import errno
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from libreseed.errors import IntegrityError, StoreError
@@ -36,6 +38,7 @@ class BlobStore:
     def __init__(self, swarm_dir: Path) -> None:
         self._blobs = swarm_dir / "blobs"
         self._incoming = swarm_dir / "incoming"
+        self._numbers = itertools.count()
 
     @property
     def folder(self) -> Path:
@@ -94,9 +97,18 @@ class BlobStore:
         except OSError as error:
             raise _store_error(self._incoming, error) from error
 
-    async def add(self, data: bytes, digest: bytes) -> Path:
-        """Store bytes whose SHA-512 must be `digest`. Raises IntegrityError, StoreError."""
-        return await asyncio.to_thread(self._add, data, digest)
+    def add(self, data: bytes, digest: bytes) -> Path:
+        """Store bytes whose SHA-512 must be `digest` (blocking). Raises IntegrityError, StoreError."""
+        _check(hashlib.sha512(data).digest(), digest, "What was to be stored")
+        file = self._incoming / f"{digest.hex()[:32]}-{next(self._numbers)}"
+        try:
+            file.write_bytes(data)
+            return self._place(file, digest)
+        except OSError as error:
+            raise _store_error(file, error) from error
+        finally:
+            with suppress(OSError):  # it has been moved
+                file.unlink()
 
     async def adopt(self, file: Path, digest: bytes) -> Path:
         """Check a file in an incoming folder and move it into the store. Raises IntegrityError, StoreError."""
@@ -129,17 +141,6 @@ class BlobStore:
         except OSError as error:
             raise _store_error(self._blobs, error) from error
 
-    def _add(self, data: bytes, digest: bytes) -> Path:
-        folder = self.incoming_dir()
-        try:
-            file = folder / "blob"
-            file.write_bytes(data)
-            return self._adopt(file, digest)
-        except OSError as error:
-            raise _store_error(folder, error) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     def _is_intact(self, file: Path, digest: bytes, length: int) -> bool:
         try:
             found = file.stat()
@@ -154,6 +155,9 @@ class BlobStore:
 
     def _adopt(self, file: Path, digest: bytes) -> Path:
         check_file(file, digest)
+        return self._place(file, digest)
+
+    def _place(self, file: Path, digest: bytes) -> Path:
         target = self.path(digest)
         try:
             os.utime(file, ns=(_STAMP, _STAMP))
@@ -177,9 +181,12 @@ def hash_file(file: Path) -> bytes:
 
 def check_file(file: Path, digest: bytes) -> None:
     """Raise IntegrityError unless the file's SHA-512 is `digest` (blocking)."""
-    found = hash_file(file)
+    _check(hash_file(file), digest, f"{file.name[:24]}…")
+
+
+def _check(found: bytes, digest: bytes, what: str) -> None:
     if found != digest:
-        raise IntegrityError(f"{file.name[:24]}… has sha512 {found.hex()[:24]}… but {digest.hex()[:24]}… was expected.")
+        raise IntegrityError(f"{what} has sha512 {found.hex()[:24]}… but {digest.hex()[:24]}… was expected.")
 
 
 def _sync_dir(folder: Path) -> None:

@@ -86,9 +86,10 @@ class Seeding:
 
     async def add_bytes(self, data: bytes, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
         """Store bytes, hash their torrent and seed it. Raises IntegrityError, StoreError, SwarmError."""
+        torrent = None
         if digest not in self._held:
-            await self._blobs.add(data, digest)
-        return await self._add(digest, shared, tarball)
+            torrent = await asyncio.to_thread(lambda: make_torrent(self._blobs.add(data, digest), digest))
+        return await self._add(digest, shared, tarball, torrent)
 
     async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
         """Check and store a file from an incoming folder, then as `add_bytes`."""
@@ -110,13 +111,16 @@ class Seeding:
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
 
-    async def _add(self, digest: bytes, shared: bool, tarball: Tarball | None) -> BlobRef:
+    async def _add(
+        self, digest: bytes, shared: bool, tarball: Tarball | None, torrent: Torrent | None = None
+    ) -> BlobRef:
         held = self._held.get(digest)
         if held is not None and held[1] >= shared:
             if tarball is not None and self._catalogue.tarball(*tarball) != digest:
                 await self._catalogue.name_tarball(*tarball, digest)
             return held[0]
-        torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
+        if torrent is None:
+            torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
         entry = BlobEntry(torrent.ref, torrent.metadata, shared)
         try:
             await self._catalogue.save(entry, tarball)
