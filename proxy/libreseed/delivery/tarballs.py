@@ -89,7 +89,7 @@ class TarballDelivery:
             flight = Flight()
             self._errands.start(flight, lambda: self._fly(key, flight))
             self._flights[key] = flight
-        return await flight.landed() if whole else await flight.found()
+        return await flight.landed() if whole else self._at_hand(await flight.found())
 
     @property
     def is_busy(self) -> bool:
@@ -117,6 +117,11 @@ class TarballDelivery:
         if not await self._seeding.check(ref.sha512):
             return None
         return self._landed("store", ref)
+
+    def _at_hand(self, found: FoundTarball) -> FoundTarball:
+        """Return a tarball with its bytes if they are had without waiting for the disk, as with what has just come."""
+        data = self._seeding.cached(found.digest) if found.file is not None and found.digest is not None else None
+        return found if data is None else replace(found, data=data)
 
     async def _is_owners(self, name: str, file: str, ref: BlobRef) -> bool:
         """Tell whether a stored tarball is that of the upstream declared for its name: what came before it was declared
