@@ -283,6 +283,17 @@ async def test_a_lock_file_is_enough_without_anybody_to_ask(start_node: StartNod
     assert (answer.status, answer.source) == (200, "swarm")
 
 
+async def test_what_is_blocked_is_not_counted_among_the_matches(start_node: StartNode) -> None:
+    node = await start_node()
+    await node.log_in()
+    for name in ("some-a", "some-b", "some-c"):
+        assert (await node.publish(name, GOOD)).status == 201
+    await node.stop()
+    node = await start_node(policy={"block": ["some-a"]})
+    found = (await node.get("/-/v1/search?text=some&size=1")).json()
+    assert ([entry["package"]["name"] for entry in found["objects"]], found["total"]) == (["some-b"], 2)
+
+
 async def test_what_is_published_here(start_node: StartNode) -> None:
     """Neither age nor licence; blocks do apply. Its publisher sees all of it, or would unpublish what is hidden."""
     policy = {"minimum-release-age": "7d", "licenses": ["MIT"], "block": [f"mine@{BAD}"]}

@@ -87,6 +87,10 @@ class Policing:
         """Tell whether any rule may have to do with `name`; for other names nothing is to be done."""
         return self.about(name).has_rules
 
+    def blocks(self, name: str) -> bool:
+        """Tell whether all of `name` is blocked, whatever versions there are."""
+        return self.about(name).refuses_name(name) is not None
+
     def check_name(self, name: str) -> None:
         """Raise ForbiddenError when all of `name` is blocked, whatever versions there are."""
         refusal = self.about(name).refuses_name(name)

@@ -99,7 +99,7 @@ class Search:
 
     def _shows(self, found: Found, member: bool) -> bool:
         trusted = found.origin is None or self._ownership.trusts(found.name, found.origin)
-        return trusted and (member or not found.restricted)
+        return trusted and (member or not found.restricted) and not self._policing.blocks(found.name)
 
     async def _read(self) -> None:
         while await self._listings.update():
