@@ -14,7 +14,6 @@ import itertools
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -93,14 +92,16 @@ class BlobStore:
     def incoming_dir(self) -> Path:
         """Make a new empty folder for a blob that is still on its way, on the same file system."""
         try:
-            return Path(tempfile.mkdtemp(dir=self._incoming))
+            folder = self._incoming / str(next(self._numbers))
+            folder.mkdir(mode=0o700)
         except OSError as error:
             raise _store_error(self._incoming, error) from error
+        return folder
 
     def add(self, data: bytes, digest: bytes) -> Path:
         """Store bytes whose SHA-512 must be `digest` (blocking). Raises IntegrityError, StoreError."""
         _check(hashlib.sha512(data).digest(), digest, "What was to be stored")
-        file = self._incoming / f"{digest.hex()[:32]}-{next(self._numbers)}"
+        file = self._incoming / str(next(self._numbers))
         try:
             file.write_bytes(data)
             return self._place(file, digest)
