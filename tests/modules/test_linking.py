@@ -87,6 +87,12 @@ def test_each_direct_dependency_is_linked_and_unlinked(project):
     assert unlink(project) == []
 
 
+def test_links_need_no_lock_file_of_npms(project):
+    project.lockfile.write_text("{}")
+    assert link_packages(project) == (["@s/b", "@types/node", "a"], [])
+    assert unlink(project) == ["@s/b", "@types/node", "a"]
+
+
 def test_the_whole_folder_is_linked_and_unlinked(project):
     initialise(project, SHIMS)
     before = snapshot(project)

@@ -120,8 +120,11 @@ def _places(project: Project, *, installed: bool = True) -> list[Workspace]:
     """Return the project and its workspaces. Raises NotFoundError when nothing is `installed` and something must be."""
     if installed and not project.tree.is_dir():
         raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
-    workspaces = named_workspaces(project, read_project(project), ()) if project.lockfile.is_file() else []
-    return [Workspace(project, project), *workspaces]
+    places = [Workspace(project, project)]
+    # Without workspaces the lock file may be anybody's, in whatever form.
+    if project.lockfile.is_file() and project.manifest.is_file() and project.read_manifest().get("workspaces"):
+        places += named_workspaces(project, read_project(project), ())
+    return places
 
 
 def _targets(place: Workspace) -> dict[str, Path]:
