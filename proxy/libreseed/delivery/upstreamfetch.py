@@ -1,6 +1,5 @@
 """Fetches tarballs from the upstream and keeps them, once they are checked."""
 
-import asyncio
 import hashlib
 import logging
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from libreseed.delivery.expected import Expected
 from libreseed.delivery.flight import Flight
 from libreseed.delivery.flow import Flow
+from libreseed.delivery.offloading import offload
 from libreseed.errors import NotFoundError, StoreError
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.seeding import Seeding
@@ -100,12 +100,8 @@ class UpstreamFetcher:
 
 
 async def _update(chunk: bytes, *hashes: "hashlib._Hash") -> None:
-    if len(chunk) <= _QUICK:
-        _update_now(chunk, *hashes)
-    else:
-        await asyncio.to_thread(_update_now, chunk, *hashes)
+    def update() -> None:
+        for each in hashes:
+            each.update(chunk)
 
-
-def _update_now(chunk: bytes, *hashes: "hashlib._Hash") -> None:
-    for each in hashes:
-        each.update(chunk)
+    await offload(update, len(chunk), quick=_QUICK)

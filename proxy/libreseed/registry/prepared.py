@@ -5,20 +5,17 @@ import hashlib
 import logging
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TypeVar
 
+from libreseed.delivery.offloading import offload
 from libreseed.delivery.packuments import FoundPackument
 from libreseed.errors import StoreError
 from libreseed.packages.packument import Packument, abbreviated, with_tarballs
 from libreseed.packages.partial import read_for_forms, write_form
 from libreseed.store.packing import pack, unpack
 from libreseed.store.prepared import PreparedForm, PreparedStore
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +94,7 @@ class PreparedPackuments:
         kept = len(found.body) >= _KEPT
         stored = await self._store.find(*key, found.revision) if kept else None
         if stored is None:
-            stored = await _run(len(found.body), lambda: _prepare(key, found))
+            stored = await offload(lambda: _prepare(key, found), len(found.body), quick=_QUICK)
             if kept:
                 await self._keep(stored)
         codings = {"zstd": stored.zstd} | ({"gzip": stored.gzip} if stored.gzip else {})
@@ -109,7 +106,9 @@ class PreparedPackuments:
 
     async def _code(self, form: Prepared, coding: str) -> bytes:
         zstd = form.codings["zstd"]
-        data = await _run(len(zstd) * 8, lambda: _gzip(unpack(zstd)) if coding == "gzip" else unpack(zstd))
+        data = await offload(
+            lambda: _gzip(unpack(zstd)) if coding == "gzip" else unpack(zstd), len(zstd) * 8, quick=_QUICK
+        )
         form.codings[coding] = data
         if self._forms.get(form.key) is form:
             self._grow(len(data))
@@ -127,10 +126,6 @@ class PreparedPackuments:
         self._size += size
         while self._size > self._limit and len(self._forms) > 1:
             self._size -= self._forms.popitem(last=False)[1].size
-
-
-async def _run(size: int, work: Callable[[], T]) -> T:
-    return work() if size < _QUICK else await asyncio.to_thread(work)
 
 
 def _prepare(key: tuple[str, bool, str], found: FoundPackument) -> PreparedForm:
