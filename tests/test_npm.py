@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from libreseed.errors import UnavailableError
-from libreseed.npm import complaints, default_registry, find_command, list_config, run_npm
+from libreseed.npm import complaints, default_registry, find_command, list_config, project_folder, run_npm
 
 
 @pytest.mark.parametrize("name", ["node", "npm"])
@@ -44,6 +44,21 @@ async def test_the_configuration_of_a_project(tmp_path: Path) -> None:
     config = await list_config(os.environ, tmp_path, timeout=60)
     assert config["registry"] == "http://project.test/"
     assert "s3cret" not in repr(config)
+
+
+async def test_the_project_of_a_workspace_is_the_one_that_has_it(tmp_path: Path) -> None:
+    workspace, other = tmp_path / "packages" / "a", tmp_path / "other" / "deep"
+    workspace.mkdir(parents=True)
+    other.mkdir(parents=True)
+    (workspace / "package.json").write_text('{"name": "a"}')
+    assert await project_folder({"PATH": ""}, workspace, timeout=60) == workspace
+    (tmp_path / "package.json").write_text('{"workspaces": ["packages/*"]}')
+    (other.parent / "node_modules").mkdir()
+    assert await project_folder(os.environ, workspace, timeout=60) == tmp_path
+    assert await project_folder(os.environ, other, timeout=60) == other.parent
+    assert await project_folder(os.environ, tmp_path / "packages", timeout=60) == tmp_path
+    with pytest.raises(UnavailableError, match="npm is not on the PATH"):
+        await project_folder({"PATH": str(tmp_path)}, workspace, timeout=60)
 
 
 async def test_the_default_registry_is_nobodys_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -52,20 +52,38 @@ def complaints(errors: str) -> list[str]:
     return [line[:_LINE] for line in bare if line and not _NOISE.match(line)]
 
 
+async def project_folder(environment: Mapping[str, str], directory: Path, *, timeout: float) -> Path:
+    """Return the project that npm sees in `directory`: the nearest folder upwards with a package.json or node_modules,
+    or the project that has that folder as a workspace.
+
+    npm is asked, for at most `timeout` seconds, only where there can be one. Raises UnavailableError.
+    """
+    nearest = next((folder for folder in (directory, *directory.parents) if _is_project(folder)), directory)
+    if not any((folder / "package.json").exists() for folder in nearest.parents):
+        return nearest
+    done = await run_npm(["prefix"], directory, environment, timeout=timeout)
+    if done.code or not done.output.strip():
+        raise UnavailableError(f"npm did not tell the project of {directory}: {_reason(done)}.")
+    return Path(done.output.strip())
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "package.json").exists() or (folder / "node_modules").is_dir()
+
+
 async def list_config(
     environment: Mapping[str, str], directory: Path, *, project: Path | None = None, timeout: float
 ) -> dict[str, object]:
     """Return npm's effective configuration in `directory`, without the values that npm protects.
 
-    The project is the folder `project`, by default the one that npm finds from `directory` upwards.
-    Runs `npm config ls -l --json` for at most `timeout` seconds. Raises UnavailableError: npm is not found, fails,
-    does not answer in time or answers no JSON.
+    The project is the folder `project`, by default the one that npm finds from `directory` upwards. npm refuses in a
+    workspace: `directory` is the project's then. Runs `npm config ls -l --json` for at most `timeout` seconds.
+    Raises UnavailableError: npm is not found, fails, does not answer in time or answers no JSON.
     """
     flags = [] if project is None else [f"--prefix={project}"]
     done = await run_npm(["config", "ls", "-l", "--json", *flags], directory, environment, timeout=timeout)
     if done.code:
-        reason = next(iter(complaints(done.errors)), f"exit code {done.code}")
-        raise UnavailableError(f"npm did not tell its configuration: {reason}.")
+        raise UnavailableError(f"npm did not tell its configuration: {_reason(done)}.")
     try:
         config = orjson.loads(done.output)
     except orjson.JSONDecodeError:
@@ -73,6 +91,10 @@ async def list_config(
     if not isinstance(config, dict):
         raise UnavailableError("npm told its configuration in a form that is not JSON.")
     return config
+
+
+def _reason(done: Finished) -> str:
+    return next(iter(complaints(done.errors)), f"exit code {done.code}").rstrip(".")
 
 
 async def default_registry(environment: Mapping[str, str], *, timeout: float) -> str:

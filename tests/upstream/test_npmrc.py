@@ -324,3 +324,17 @@ async def test_the_registry_that_npm_is_configured_with() -> None:
         assert stream.length in (None, len(tarball))
         assert format_integrity(sha512(tarball)) in packument.body.decode()
         assert upstream.requests == 2 or (await upstream.ready()).credentials
+
+
+async def test_in_a_workspace_the_settings_are_those_of_its_project(machine: Machine) -> None:
+    machine.write(project="registry=https://project.example/")
+    (machine.project / "package.json").write_text('{"workspaces": ["packages/*"]}')
+    workspace = machine.project / "packages" / "a"
+    workspace.mkdir(parents=True)
+    (workspace / "package.json").write_text('{"name": "a"}')
+    for _ in ("as it is", "after setup"):
+        settings = await read_settings(
+            "auto", OWN, directory=workspace, environment=machine.environment, memory=machine.memory
+        )
+        assert str(settings.registry) == "https://project.example/"
+        machine.point_here(machine.project / ".npmrc")

@@ -24,7 +24,7 @@ from yarl import URL
 from libreseed.clients.ini import expand, read_ini
 from libreseed.clients.memory import Memory, encode
 from libreseed.errors import ConfigError, UnavailableError
-from libreseed.npm import default_registry, list_config
+from libreseed.npm import default_registry, list_config, project_folder
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
 
 NPM_TIMEOUT = 20.0
@@ -95,8 +95,9 @@ async def read_settings(
 
 
 async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
-    public = await _told(list_config(environment, directory, timeout=timeout))
-    return await asyncio.to_thread(_with_secrets, public, environment, _project_folder(directory))
+    project = await _told(project_folder(environment, directory, timeout=timeout))
+    public = await _told(list_config(environment, project, timeout=timeout))
+    return await asyncio.to_thread(_with_secrets, public, environment, project)
 
 
 async def _former_config(
@@ -107,10 +108,11 @@ async def _former_config(
     rest = {key: value for key, value in environment.items() if key.lower() not in variables}
     with tempfile.TemporaryDirectory(prefix="libreseed-npm-") as folder:
         user, project = Path(folder) / "user", Path(folder) / "project"
+        npmrc = await _told(project_folder(environment, directory, timeout=timeout)) / ".npmrc"
 
         def copy() -> None:
             project.mkdir()
-            files = {user: config.get("userconfig"), project / ".npmrc": _project_folder(directory) / ".npmrc"}
+            files = {user: config.get("userconfig"), project / ".npmrc": npmrc}
             for target, source in files.items():
                 text = memory.former(Path(source)) if source and isinstance(source, str | Path) else None
                 target.write_bytes(encode(text or ""))
@@ -144,13 +146,6 @@ def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], 
             key = (key[:1] + key[1:].replace("_", "-")).lower()
         merged[key] = expand(text.strip(), environment)
     return merged | dict(public)
-
-
-def _project_folder(directory: Path) -> Path:
-    for folder in (directory, *directory.parents):
-        if (folder / "package.json").exists() or (folder / "node_modules").is_dir():
-            return folder
-    return directory
 
 
 def settings_of(
