@@ -10,6 +10,8 @@
 VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
+# Where a machine forbids Python to keep bytecode, each start would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check bench bench-peers bench-startup bench-clients bench-install bench-node lock clean
 

@@ -48,7 +48,7 @@ OURS = "npm-11"
 def main(place: str | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=place) as name, running_nodes(Path(name)) as nodes:
         folder = Path(name)
-        node = nodes.start("node")
+        node = nodes.start("node", observed=False)
         print("filling the node from the upstream …", flush=True)
         warm = {name: AnyClient(name, folder / "warm" / name, node.url) for name in CLIENTS}
         locks = {name: fill(warm[name], folder) for name in CLIENTS}
@@ -96,7 +96,7 @@ def run_other(client: AnyClient, folder: Path, lock: str) -> Cost:
 def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: Sequence[str], name: str) -> Cost:
     """Time `libreseed ci`; a name with "cold" has a new node that can only ask `node`."""
     cold = name.startswith("cold")
-    mine = nodes.start(name, "--upstream", "none", bootstrap=node) if cold else node
+    mine = nodes.start(name, "--upstream", "none", bootstrap=node, observed=False) if cold else node
     app = new_project(folder)
     (app / "package-lock.json").write_text(lock)
     command = [*LIBRESEED_CI, "--json", "--registry", mine.url, *options]

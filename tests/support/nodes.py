@@ -199,11 +199,13 @@ class Nodes:
         self._folder = folder
         self._nodes: list[NodeProcess] = []
 
-    def start(self, name: str, *options: str, bootstrap: NodeProcess | None = None) -> NodeProcess:
+    def start(
+        self, name: str, *options: str, bootstrap: NodeProcess | None = None, observed: bool = True
+    ) -> NodeProcess:
         """Start a node called `name`; with `bootstrap`, wait until it has joined."""
         if bootstrap is not None:
             options = (*options, "--bootstrap", bootstrap.overlay())
-        node = NodeProcess(self._folder / name, *options)
+        node = NodeProcess(self._folder / name, *options, observed=observed)
         self._nodes.append(node)
         return node.joined() if bootstrap is not None else node
 
