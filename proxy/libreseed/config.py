@@ -20,9 +20,14 @@ def default_root() -> Path:
     return platformdirs.user_data_path("libreseed")
 
 
+def cache_dir() -> Path:
+    """Return the folder of what can be made anew."""
+    return platformdirs.user_cache_path("libreseed")
+
+
 def shared_packages_dir() -> Path:
     """Return where the unpacked packages are that projects share."""
-    return platformdirs.user_cache_path("libreseed") / "packages"
+    return cache_dir() / "packages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The folders of plain files that LibreSeed ships beside its code, such as templates and examples."""
 
-from importlib import resources
 from pathlib import Path
 
 from libreseed.errors import StoreError
@@ -11,7 +10,7 @@ def resource_folder(packed: str, source: str) -> Path:
 
     Raises StoreError when the installation lacks it.
     """
-    package = Path(str(resources.files("libreseed")))
+    package = Path(__file__).parent
     for folder in (package / packed, package.parents[1] / source):
         if folder.is_dir():
             return folder

@@ -3,7 +3,8 @@ import pytest
 
 from libreseed.errors import InvalidInputError
 from libreseed.modules.lockfile import read_lockfile
-from libreseed.modules.platforms import Platform, detect_platform, unsuitable
+from libreseed.modules.nodeplatform import Platform
+from libreseed.modules.platforms import unsuitable
 from libreseed.packages.integrity import format_integrity
 
 LINUX = Platform("linux", "x64", "glibc", "20.20.2")
@@ -67,10 +68,3 @@ def test_what_only_packages_left_out_need_goes():
 def test_a_required_package_for_another_system_is_an_error():
     with pytest.raises(InvalidInputError, match="not for this system"):
         left_out(a={"os": ["win32"]})
-
-
-async def test_node_tells_the_platform():
-    platform = await detect_platform()
-    assert platform.os
-    assert platform.cpu
-    assert platform.node.split(".")[0].isdigit()

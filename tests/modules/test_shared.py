@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from libreseed.errors import IntegrityError
-from libreseed.modules import shared as shared_module
+from libreseed.modules import linker
 from libreseed.modules.shared import UNUSED, Shared, open_shared, prune, take_package
 from support.debian import program
 
@@ -124,7 +124,7 @@ def test_where_links_are_refused_the_files_are_copies(put, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError("cross-device link")
 
-    monkeypatch.setattr(shared_module.os, "link", refuse)
+    monkeypatch.setattr(linker.os, "link", refuse)
     one, two = put(), put()
     assert (two / "lib/index.js").read_bytes() == b"1"
     assert not os.path.samefile(one / "lib/index.js", two / "lib/index.js")

@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import os
 
 import pytest
 
@@ -16,7 +17,7 @@ def packed(tmp_path, tarball):
 
 async def test_jobs_are_done_side_by_side_and_each_learns_its_own_outcome(tmp_path, packed):
     file, digest = packed
-    async with Workers(20) as workers:
+    async with Workers() as workers:
         right = [workers.unpack(file, digest, tmp_path / f"right{number}") for number in range(10)]
         wrong = [workers.unpack(file, bytes(64), tmp_path / f"wrong{number}") for number in range(10)]
         mixed = [job for pair in zip(right, wrong, strict=True) for job in pair]
@@ -27,15 +28,17 @@ async def test_jobs_are_done_side_by_side_and_each_learns_its_own_outcome(tmp_pa
 
 
 async def test_what_the_disk_refuses_is_said(tmp_path, packed):
-    async with Workers(1) as workers:
+    async with Workers() as workers:
         with pytest.raises(StoreError, match="none"):
             await workers.unpack(tmp_path / "none", bytes(64), tmp_path / "out")
 
 
 async def test_a_process_that_ends_is_one_clear_error(tmp_path, packed):
     file, digest = packed
-    async with Workers(1) as workers:
-        workers._workers[0]._process.kill()
+    async with Workers() as workers:
+        await workers.unpack(file, digest, tmp_path / "zero")
+        for worker in workers._unpackers._workers:
+            worker._process.kill()
         with pytest.raises(UnavailableError, match="has ended"):
             await workers.unpack(file, digest, tmp_path / "one")
         with pytest.raises(UnavailableError, match="has ended"):
@@ -43,6 +46,10 @@ async def test_a_process_that_ends_is_one_clear_error(tmp_path, packed):
 
 
 async def test_no_process_outlives_its_owner():
-    async with Workers(2) as workers:
-        processes = [worker._process for worker in workers._workers]
+    async with Workers() as workers:
+        workers.expect_links()
+        await workers._unpackers.start()
+        pools = (workers._unpackers, workers._linkers)
+    processes = [worker._process for pool in pools for worker in pool._workers]
+    assert len(processes) == 2 * min(os.cpu_count() or 1, 8)
     assert all(process.returncode is not None for process in processes)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import tarfile
 
+from libreseed.shims import render
 from libreseed.shims.render import pack_tarball, render_package
 
 NAMES = ("register", "loader", "webpack", "rspack", "rollup", "vite", "esbuild", "jest")
@@ -12,6 +13,21 @@ NAMES = ("register", "loader", "webpack", "rspack", "rollup", "vite", "esbuild",
 def test_the_same_version_gives_the_same_bytes():
     assert render_package("1.2.3") == render_package("1.2.3")
     assert pack_tarball(render_package("1.2.3")) == pack_tarball(dict(reversed(render_package("1.2.3").items())))
+
+
+def test_what_was_rendered_is_kept_for_as_long_as_the_templates_stay_the_same(tmp_path, monkeypatch):
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "package.json.j2").write_text('{"version": {{ version | tojson }}}')
+    monkeypatch.setattr(render, "resource_folder", lambda packed, source: folder)
+    renders = []
+    monkeypatch.setattr(render, "_render", lambda *args, do=render._render: renders.append(args) or do(*args))
+    cache = tmp_path / "cache.json"
+    assert render_package("1", cache) == render_package("1", cache) == {"package.json": b'{"version": "1"}'}
+    assert len(renders) == 1
+    assert render_package("2", cache) == {"package.json": b'{"version": "2"}'}
+    (folder / "package.json.j2").write_text("{}")
+    assert render_package("2", cache) == {"package.json": b"{}"}
 
 
 def test_the_manifest_names_files_that_are_there():

@@ -1,6 +1,7 @@
 """`libreseed install`, `ci`, `add`, `remove` and `update`."""
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -15,11 +16,11 @@ from libreseed import __version__
 from libreseed.cli.display import Display, packages
 from libreseed.cli.projects import chosen_workspace, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
-from libreseed.config import shared_packages_dir
+from libreseed.config import cache_dir, shared_packages_dir
 from libreseed.modules.install import Summary, install
 from libreseed.modules.lifecycle import run_folder_scripts, run_project_scripts
+from libreseed.modules.lockfile import read_project
 from libreseed.modules.project import Project
-from libreseed.modules.queries import read_project
 from libreseed.modules.resolver import Change
 from libreseed.modules.workspaces import named_workspaces
 from libreseed.shims.render import render_package
@@ -151,6 +152,7 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
+    gc.disable()  # what an install makes it needs to its end
     workspace = chosen_workspace(root)
     project = workspace.project
     if change.is_wanted and workspace.folder and not change.workspaces:
@@ -160,7 +162,7 @@ def _install(
             project,
             lambda: running_registry(registry),
             change,
-            shims=render_package(__version__),
+            shims=render_package(__version__, cache_dir() / "shims.json"),
             progress=display,
             clean=clean,
             omit={*omit, "dev"} if production else set(omit),

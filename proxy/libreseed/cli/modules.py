@@ -7,8 +7,8 @@ import click
 
 from libreseed.cli.projects import chosen_workspace, project_option
 from libreseed.errors import NotFoundError
+from libreseed.modules.lockfile import read_project
 from libreseed.modules.project import Project
-from libreseed.modules.queries import read_project
 from libreseed.modules.run import (
     find_file,
     has_bin,

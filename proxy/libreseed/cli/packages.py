@@ -10,7 +10,7 @@ import click
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
 from libreseed.modules.credentials import authorization
-from libreseed.modules.lockfile import Lockfile
+from libreseed.modules.lockfile import Lockfile, read_project
 from libreseed.modules.project import Project
 from libreseed.modules.queries import (
     MAX_DEPTH,
@@ -19,7 +19,6 @@ from libreseed.modules.queries import (
     find_outdated,
     find_reasons,
     list_tree,
-    read_project,
 )
 
 

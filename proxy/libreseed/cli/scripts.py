@@ -7,7 +7,7 @@ import click
 
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.errors import NotFoundError
-from libreseed.modules.queries import read_project
+from libreseed.modules.lockfile import read_project
 from libreseed.modules.scripts import approve, is_allowed, may_have_scripts, read_allowed, write_allowed
 
 

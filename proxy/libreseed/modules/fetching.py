@@ -1,8 +1,9 @@
 """Gets the packages of an install and unpacks them into the staging, each as soon as it is there."""
 
 import asyncio
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +13,17 @@ from libreseed.errors import IntegrityError, LibreseedError
 from libreseed.modules.credentials import authorization
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.packing import pack
-from libreseed.modules.prefetch import prefetch
-from libreseed.modules.shared import Shared
+from libreseed.modules.prefetch import Arrival, prefetch
+from libreseed.modules.shared import Shared, entry_of
 from libreseed.modules.staging import Staging
-from libreseed.modules.workers import Workers
+from libreseed.modules.workers import Link, Workers
 
 if TYPE_CHECKING:
     from libreseed.modules.download import RegistryClient
 
 PACKING_AT_ONCE = 4
+LINKED_IN_A_ROW = 16
+"""Packages that a process takes from the shared files before it tells how it went."""
 
 _HINT = "What was there before stays. Look at the entry in package-lock.json, and at: libreseed doctor"
 
@@ -49,21 +52,21 @@ async def fetch_all(
     root: Path,
     staging: Staging,
     progress: Progress,
+    workers: Workers,
     shared: Shared | None = None,
 ) -> Fetched:
     """Put every package into the staging, from the registry at `url`, or packed by npm in `root`.
 
-    With `shared` those without install scripts are taken from the files there.
+    With `shared` they are taken from the files there.
 
     Raises IntegrityError, NotFoundError, UnavailableError, StoreError: the first of them ends it.
     """
     fetched = Fetched()
-    async with Workers(len(packages)) as workers:
-        fetching = _Fetching(url, root, staging, progress, shared, workers, fetched)
-        try:
-            await fetching.run(packages)
-        except ExceptionGroup as group:
-            raise _first(group) from group
+    fetching = _Fetching(url, root, staging, progress, shared, workers, fetched)
+    try:
+        await fetching.run(packages)
+    except ExceptionGroup as group:
+        raise _first(group) from group
     return fetched
 
 
@@ -97,17 +100,11 @@ class _Fetching:
                     tasks.create_task(self._pack(package))
             headers = await asyncio.to_thread(authorization, self._url, self._root)
             if registrys:
-                async with aclosing(prefetch(self._url, registrys, headers)) as arrivals:
-                    async for arrival in arrivals:
-                        if arrival.error is not None:
-                            self._do_without(arrival.package, arrival.error)
-                        elif arrival.file is None:
-                            continue  # it is there, but not to be read here
-                        else:
-                            tasks.create_task(
-                                self._take(arrival.package, arrival.file, arrival.source, arrival.package.digest)
-                            )
-                        del waiting[arrival.package.location]
+                async with aclosing(prefetch(self._url, registrys, headers)) as news:
+                    async for arrivals in news:
+                        there = [*self._settled(arrivals, waiting)]
+                        for at in range(0, len(there), LINKED_IN_A_ROW):
+                            tasks.create_task(self._take_arrivals(there[at : at + LINKED_IN_A_ROW]))
             if waiting:
                 from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
 
@@ -115,6 +112,49 @@ class _Fetching:
                 async with asyncio.TaskGroup() as downloads:
                     for package in waiting.values():
                         downloads.create_task(self._download(client, package))
+
+    def _settled(self, arrivals: Iterable[Arrival], waiting: dict[str, LockedPackage]) -> Iterator[Arrival]:
+        """Yield those whose files can be read here; leave in `waiting` what is to be downloaded."""
+        for arrival in arrivals:
+            if arrival.error is not None:
+                self._do_without(arrival.package, arrival.error)
+            elif arrival.file is None:
+                continue
+            else:
+                yield arrival
+            del waiting[arrival.package.location]
+
+    async def _take_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        """Take what was unpacked before from there, and unpack the others."""
+        links = [link for arrival in arrivals if (link := self._link(arrival.package)) is not None]
+        outcomes = await self._workers.link(links) if links else []
+        taken = {link.place for link, done in zip(links, outcomes, strict=True) if done}
+        async with asyncio.TaskGroup() as tasks:
+            for arrival in arrivals:
+                package = arrival.package
+                if arrival.file is None:
+                    continue
+                if self._staging.place(package) in taken:
+                    self._count(arrival.source, os.stat(arrival.file).st_size)  # noqa: PTH116 - hot path
+                else:
+                    tasks.create_task(self._take(package, arrival.file, arrival.source, package.digest))
+
+    def _link(self, package: LockedPackage) -> Link | None:
+        """Return how to take a package from the shared files, if it is there."""
+        shared = self._sharing(package)
+        if shared is None or package.digest is None:
+            return None
+        entry = entry_of(shared, package.digest)
+        if not os.access(entry, os.R_OK):
+            return None
+        return Link(shared.way, entry, self._staging.part(package), self._staging.place(package))
+
+    def _sharing(self, package: LockedPackage) -> Shared | None:
+        return self._shared.apart if self._shared is not None and package.has_install_script else self._shared
+
+    def _count(self, source: str, size: int) -> None:
+        self._fetched.sources[source] += 1
+        self._progress.advance(source, size)
 
     async def _download(self, client: "RegistryClient", package: LockedPackage) -> None:
         tarball = self._staging.part(package).with_suffix(".tgz")
@@ -140,14 +180,12 @@ class _Fetching:
         await self._take(package, tarball, source, None if repacked else package.digest)
 
     async def _take(self, package: LockedPackage, tarball: Path, source: str, digest: bytes | None) -> None:
-        shared = self._shared if not package.has_install_script else None
         try:
-            size = await self._workers.unpack(tarball, digest, self._staging.part(package), shared)
+            size = await self._workers.unpack(tarball, digest, self._staging.part(package), self._sharing(package))
         except IntegrityError as error:
             raise IntegrityError(f"{package.label} from {source}: {error.message}", hint=_HINT) from error
         self._staging.finish(package)
-        self._fetched.sources[source] += 1
-        self._progress.advance(source, size)
+        self._count(source, size)
 
     def _do_without(self, package: LockedPackage, error: LibreseedError) -> None:
         """An optional package may be missing, as for npm; but wrong bytes end the install."""

@@ -24,6 +24,7 @@ from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed
 from libreseed.modules.shared import open_shared, prune
 from libreseed.modules.staging import Staging
 from libreseed.modules.toplevel import link_shims
+from libreseed.modules.workers import Workers
 
 Registry = Callable[[], AbstractAsyncContextManager[str]]
 """Gives the URL of a registry while it is needed."""
@@ -73,9 +74,12 @@ async def install(
     with locked(project):
         async with AsyncExitStack() as stack:
             opened = _OnDemand(registry, stack)
+            workers = await stack.enter_async_context(Workers())
+            if clean and shared is not None:
+                workers.expect_links()
             lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
             plan = await make_plan(project, lockfile, omit, shims)
-            done = await _bring_up_to_date(project, plan, opened, progress, shared, clean=clean)
+            done = await _bring_up_to_date(project, plan, opened, progress, workers, shared, clean=clean)
             await asyncio.to_thread(link_shims, project)
         # The tree is in place: a script that fails puts nothing back.
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
@@ -148,7 +152,14 @@ class _Done:
 
 
 async def _bring_up_to_date(
-    project: Project, plan: Plan, registry: _OnDemand, progress: Progress, shared: Path | None, *, clean: bool
+    project: Project,
+    plan: Plan,
+    registry: _OnDemand,
+    progress: Progress,
+    workers: Workers,
+    shared: Path | None,
+    *,
+    clean: bool,
 ) -> _Done:
     with as_store_error():
         if not clean and await asyncio.to_thread(lambda: all(tree.is_current() for tree in plan.trees)):
@@ -159,12 +170,13 @@ async def _bring_up_to_date(
         await asyncio.to_thread(staging.open)
         reused = set().union(*(tree.reusable() for tree in plan.trees)) if not clean else set()
         wanted = [each for each in plan.packages if each.kind in ("registry", "packed") and each.location not in reused]
-        missing = [package for package in wanted if not staging.place(package).exists()]
+        missing = staging.missing(wanted)
         done = _Done(Counter(), (), len(wanted) - len(missing))
         if missing:
             progress.stage("Fetching", len(missing))
             sharing = await asyncio.to_thread(open_shared, shared, project.folder) if shared is not None else None
-            fetched = await fetch_all(missing, await registry.url(), project.root, staging, progress, sharing)
+            url = await registry.url()
+            fetched = await fetch_all(missing, url, project.root, staging, progress, workers, sharing)
             if sharing is not None:
                 await asyncio.to_thread(prune, sharing)
             done = _Done(fetched.sources, fetched.absent, done.continued)

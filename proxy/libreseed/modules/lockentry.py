@@ -151,8 +151,8 @@ def read_entry(entry: Entry) -> LockedPackage:
     if kind == "folder":
         name = entry.text("name") or posixpath.basename(entry.location)  # only to be shown
     else:
-        name = check_name(entry.text("name") or names_of(entry.location)[-1])
-        names_of(entry.location)
+        folders = names_of(entry.location)
+        name = check_name(entry.text("name") or folders[-1])
     version = entry.text("version")
     if not _VERSION.fullmatch(version) and (version or kind in ("registry", "bundled")):
         raise entry.error(f"has no proper version: {version[:80]!r}")

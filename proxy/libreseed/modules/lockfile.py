@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
-from libreseed.errors import InvalidInputError
+from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.modules.lockentry import Dependencies, Entry, LockedPackage, is_inside, read_entry
+from libreseed.modules.project import Project
 
 MAX_BYTES = 64 * 2**20
 MAX_PACKAGES = 100_000
@@ -79,6 +80,16 @@ def asked_for(manifest: Mapping[str, Any]) -> dict[str, Any]:
     if "dependencies" in asked:
         asked["dependencies"] = {name: value for name, value in asked["dependencies"].items() if name not in optional}
     return {key: value for key, value in asked.items() if value}
+
+
+def read_project(project: Project) -> Lockfile:
+    """Return the project's lock file. Raises NotFoundError, InvalidInputError."""
+    try:
+        return read_lockfile(project.lockfile.read_bytes())
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"There is no package-lock.json in {project.root}.", hint="Make it with: libreseed install"
+        ) from None
 
 
 def read_lockfile(text: bytes) -> Lockfile:

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from libreseed.config import MODULES_DIR
+from libreseed.config import MODULES_DIR, cache_dir
 from libreseed.errors import InvalidInputError
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.lockfile import Lockfile, asked_for
-from libreseed.modules.platforms import detect_platform, omitted, unsuitable
+from libreseed.modules.nodeplatform import detect_platform
+from libreseed.modules.platforms import omitted, unsuitable
 from libreseed.modules.project import Project
 from libreseed.modules.tree import Tree
 
@@ -38,7 +39,7 @@ async def make_plan(project: Project, lockfile: Lockfile, omit: Collection[str],
         lockfile.asked,
     )
     choosy = any(each.os or each.cpu or each.libc or (each.optional and each.node) for each in wanted.packages.values())
-    left_out = unsuitable(wanted, await detect_platform()) if choosy else set()
+    left_out = unsuitable(wanted, await detect_platform(cache_dir() / "node.json")) if choosy else set()
     trees: dict[str, list[LockedPackage]] = {"": []}
     for location, package in wanted.packages.items():
         if location not in left_out and package.kind != "folder":

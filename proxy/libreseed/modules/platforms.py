@@ -4,52 +4,14 @@ An optional package for another system is left out, with those that cannot do wi
 only it needs. Source: npm's `npm-install-checks` and `@npmcli/arborist` (optional sets).
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from libreseed.errors import InvalidInputError, UnavailableError
+from libreseed.errors import InvalidInputError
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.lockfile import Lockfile
-from libreseed.npm import find_command
-from libreseed.processes import run
-
-PROBE_TIMEOUT = 20.0
-
-_PROBE = """
-process.report.excludeNetwork = true;
-const linux = process.platform === 'linux';
-const report = linux ? process.report.getReport() : {};
-const musl = linux && report.sharedObjects.some((file) => /libc\\.musl-|ld-musl-/.test(file));
-const libc = linux && report.header.glibcVersionRuntime ? 'glibc' : musl ? 'musl' : '';
-JSON.stringify({ os: process.platform, cpu: process.arch, libc, node: process.version.slice(1) });
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What Node says of itself: `process.platform`, `process.arch`, glibc or musl or "", and its version."""
-
-    os: str
-    cpu: str
-    libc: str
-    node: str
-
-
-async def detect_platform(*, timeout: float = PROBE_TIMEOUT) -> Platform:
-    """Ask the `node` on the PATH, which may be of another architecture than this process.
-
-    Raises UnavailableError: no Node, or no answer within `timeout` seconds.
-    """
-    done = await run([find_command("node"), "-p", _PROBE], timeout=timeout)
-    try:
-        return Platform(**json.loads(done.output))
-    except (ValueError, TypeError):
-        raise UnavailableError(
-            "Node.js did not start properly.", hint="See what `node -p process.arch` says."
-        ) from None
+from libreseed.modules.nodeplatform import Platform
 
 
 def omitted(lockfile: Lockfile, kinds: Collection[str]) -> set[str]:

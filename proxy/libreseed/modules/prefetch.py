@@ -6,15 +6,16 @@ is checked like anything else.
 
 import asyncio
 import http.client
-import json
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from libreseed.errors import LibreseedError, NotFoundError, UnavailableError
 from libreseed.modules.lockentry import LockedPackage
@@ -41,8 +42,9 @@ class Arrival:
 
 async def prefetch(
     url: str, packages: Sequence[LockedPackage], headers: Mapping[str, str] | None = None
-) -> AsyncGenerator[Arrival, None]:
-    """Yield what becomes of each package's tarball; of none when the registry at `url` is no node of LibreSeed.
+) -> AsyncGenerator[list[Arrival], None]:
+    """Yield what becomes of the packages' tarballs, all that is known by now at a time; nothing when the registry at
+    `url` is no node of LibreSeed.
 
     `headers` go along, such as who asks.
 
@@ -57,32 +59,51 @@ async def prefetch(
 
     connection = connect(url, timeout=TIMEOUT)
     reading = asyncio.create_task(asyncio.to_thread(_read, connection, url, packages, headers or {}, put))
+    store = _Store()
     try:
-        store: Path | None = None
-        while (item := await arrived.get()) is not None:
-            if isinstance(item, LibreseedError):
-                raise item
-            line = json.loads(item)
-            if "store" in line:
-                store = Path(line["store"]) if os.access(line["store"], os.R_OK | os.X_OK) else None
-            else:
-                yield _arrival(packages[line["number"]], line, store)
+        while True:
+            items = [await arrived.get()]
+            while not arrived.empty():
+                items.append(arrived.get_nowait())
+            yield [*_arrivals(packages, filter(None, items), store)]
+            if None in items:
+                return
     finally:
         _hang_up(connection)
         await reading
 
 
-def _arrival(package: LockedPackage, line: dict[str, Any], store: Path | None) -> Arrival:
+@dataclass(slots=True)
+class _Store:
+    """Where the node on this machine keeps its tarballs, once it has said so."""
+
+    folder: str | None = None
+
+
+def _arrivals(
+    packages: Sequence[LockedPackage], items: Iterable[bytes | LibreseedError], store: _Store
+) -> Iterable[Arrival]:
+    for item in items:
+        if isinstance(item, LibreseedError):
+            raise item
+        line = orjson.loads(item)
+        if "store" in line:
+            store.folder = line["store"] if os.access(line["store"], os.R_OK | os.X_OK) else None
+        else:
+            yield _arrival(packages[line["number"]], line, store)
+
+
+def _arrival(package: LockedPackage, line: dict[str, Any], store: _Store) -> Arrival:
     if "error" in line:
         kind = NotFoundError if line["status"] in _GONE else UnavailableError
         message = f"{package.label} is not to be had: {line['error']}"
         return Arrival(package, error=kind(message, hint="See: libreseed doctor"))
     file = None
-    if store is not None and package.digest is not None:
+    if store.folder is not None and package.digest is not None:
         name = package.digest.hex()
-        file = store / name[:2] / name
+        file = f"{store.folder}/{name[:2]}/{name}"
         file = file if os.access(file, os.R_OK) else None
-    return Arrival(package, line["source"], file)
+    return Arrival(package, line["source"], None if file is None else Path(file))
 
 
 def _read(
@@ -98,7 +119,7 @@ def _read(
     ended = False
     try:
         with closing(connection):
-            connection.request("POST", path, json.dumps(wanted), {**headers, "Content-Type": "application/json"})
+            connection.request("POST", path, orjson.dumps(wanted), {**headers, "Content-Type": "application/json"})
             with connection.getresponse() as answer:
                 if answer.status != 200:
                     put(None)

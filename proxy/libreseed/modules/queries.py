@@ -8,8 +8,7 @@ from typing import Any
 import nodesemver
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.modules.lockfile import Lockfile, read_lockfile
-from libreseed.modules.project import Project
+from libreseed.modules.lockfile import Lockfile
 
 MAX_DEPTH = 100
 
@@ -43,16 +42,6 @@ class Outdated:
     current: str
     wanted: str
     latest: str
-
-
-def read_project(project: Project) -> Lockfile:
-    """Return the project's lock file. Raises NotFoundError, InvalidInputError."""
-    try:
-        return read_lockfile(project.lockfile.read_bytes())
-    except FileNotFoundError:
-        raise NotFoundError(
-            f"There is no package-lock.json in {project.root}.", hint="Make it with: libreseed install"
-        ) from None
 
 
 def list_tree(lockfile: Lockfile, depth: int) -> Iterator[Listed]:

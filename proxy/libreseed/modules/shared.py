@@ -2,37 +2,36 @@
 
 A package is unpacked once on a file system, and every project then gets its files from there. That is several times as
 fast as unpacking, and takes no further space. Clones are files of their own; but what edits a hard-linked file in place
-edits it for all projects. So packages with install scripts never take part, and an entry with a file that was written
+edits it for all projects. So packages with install scripts are copied then, and an entry with a file that was written
 to since is made anew: later projects get what was checked. Entries that nobody has installed from for 30 days go.
 """
 
-import fcntl
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from libreseed.modules.linker import WAYS, take
 from libreseed.modules.unpack import unpack
 
 UNUSED = 30 * 86400.0
 """Seconds after which an entry is removed that nothing was installed from."""
 PRUNED_EVERY = 86400.0
 
-_FICLONE = 0x40049409
-_Put = Callable[[str, str], None]
-"""Makes a second file of the first one, at the second path."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The folder of the unpacked packages, and how files get from there into a project: "clone" or "link"."""
+    """The folder of the unpacked packages, and how files get from there into a project: "clone", "link" or "copy"."""
 
     folder: Path
     way: str
+
+    @property
+    def apart(self) -> "Shared":
+        """The same, for a package whose files are not to be those of another project: something may edit them."""
+        return replace(self, way="copy") if self.way == "link" else self
 
 
 def open_shared(folder: Path, beside: Path) -> Shared | None:
@@ -43,13 +42,19 @@ def open_shared(folder: Path, beside: Path) -> Shared | None:
             tempfile.NamedTemporaryFile(dir=folder, prefix="try") as source,
             tempfile.TemporaryDirectory(dir=beside) as target,
         ):
-            for way, put in _WAYS.items():
+            for way in ("clone", "link"):
                 with suppress(OSError):
-                    put(source.name, f"{target}/{way}")
+                    WAYS[way](source.name, f"{target}/{way}")
                     return Shared(folder, way)
     except OSError:  # a full or read-only cache is no reason to fail
         pass
     return None
+
+
+def entry_of(shared: Shared, digest: bytes) -> str:
+    """Return where the files of a tarball with this SHA-512 are, or would be."""
+    name = digest.hex()
+    return f"{shared.folder}/{name[:2]}/{name}"
 
 
 def take_package(shared: Shared, tarball: Path, digest: bytes, target: Path) -> None:
@@ -57,14 +62,12 @@ def take_package(shared: Shared, tarball: Path, digest: bytes, target: Path) -> 
 
     Raises as `unpack` does.
     """
-    name = digest.hex()
-    entry = shared.folder / name[:2] / name
-    put = _WAYS[shared.way]
-    if _take(entry, target, put):
+    entry = entry_of(shared, digest)
+    if take(entry, str(target), shared.way):
         return
     try:
-        _make(entry, tarball, digest)
-        taken = _take(entry, target, put)
+        _make(Path(entry), tarball, digest)
+        taken = take(entry, str(target), shared.way)
     except OSError:
         taken = False
     if not taken:
@@ -102,56 +105,3 @@ def _make(entry: Path, tarball: Path, digest: bytes) -> None:
         (work / "whole").rename(entry)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _take(entry: Path, target: Path, put: _Put) -> bool:
-    """Take the files of an entry, unless it is not there, or was written to."""
-    try:
-        count = int((entry / "stamp").read_text())
-        stamp = (entry / "stamp").stat().st_mtime_ns
-        if _take_folder(f"{entry}/files", str(target), stamp, put) == count:
-            os.utime(entry)  # it is in use
-            return True
-    except (OSError, ValueError):
-        pass
-    shutil.rmtree(target, ignore_errors=True)
-    return False
-
-
-def _take_folder(source: str, target: str, stamp: int, put: _Put) -> int:
-    """Take what is in a folder and return how many files that was. Raises ValueError for one that is too new."""
-    os.mkdir(target)  # noqa: PTH102 - hot path
-    count = 0
-    with os.scandir(source) as entries:
-        for entry in entries:
-            place = f"{target}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                count += _take_folder(entry.path, place, stamp, put)
-                continue
-            if entry.stat(follow_symlinks=False).st_mtime_ns > stamp:
-                raise ValueError(entry.path)
-            put(entry.path, place)
-            count += 1
-    return count
-
-
-def _clone(source: str, target: str) -> None:
-    """Make a file that shares the blocks of another until one of them changes (ioctl_ficlone(2))."""
-    original = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(original).st_mode & 0o777
-        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            fcntl.ioctl(copy, _FICLONE, original)
-            os.fchmod(copy, mode)
-        finally:
-            os.close(copy)
-    finally:
-        os.close(original)
-
-
-def _link(source: str, target: str) -> None:
-    os.link(source, target, follow_symlinks=False)
-
-
-_WAYS: dict[str, _Put] = {"clone": _clone, "link": _link}

@@ -17,15 +17,16 @@ def link_top_level(folder: Path) -> None:
             wanted |= {f"{name}/{child}": f"../node_modules/{name}/{child}" for child in inner}
         elif not name.startswith("."):
             wanted[name] = f"node_modules/{name}"
-    taken = {name: link for name, link in _present(folder) if link is None or wanted.get(name) == link}
-    for name, link in _present(folder):
+    present = _present(folder)
+    taken = {name for name, link in present if link is None or wanted.get(name) == link}
+    for name, link in present:
         if link is not None and name not in taken:
             (folder / name).unlink()
+    for scoped in {name.partition("/")[0] for name in wanted if "/" in name}:
+        (folder / scoped).mkdir(exist_ok=True)
     for name, target in wanted.items():
         if name not in taken:  # a package may be named package.json
-            if "/" in name:
-                (folder / name).parent.mkdir(exist_ok=True)
-            os.symlink(target, folder / name)  # noqa: PTH211 - hot path
+            os.symlink(target, f"{folder}/{name}")  # noqa: PTH211 - hot path
     for scope in folder.glob("@*"):
         if scope.is_dir() and not any(scope.iterdir()):
             scope.rmdir()

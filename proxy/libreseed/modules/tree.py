@@ -94,22 +94,27 @@ class Tree:
         Raises InvalidInputError for a command that leads outside of its package.
         """
         modules = staged / "node_modules"
-        modules.mkdir()
         bringing = set()
+        parents: set[str] = set()
         for package in self.packages:
-            target = staged / package.inner
+            target = f"{staged}/{package.inner}"
+            if package.kind == "link" or package.location in reused or package.location in fresh:
+                parent = target.rpartition("/")[0]
+                if parent not in parents:
+                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - hot path
+                    parents.add(parent)
+                if os.path.lexists(target):
+                    remove(Path(target))  # what another's tarball has brought there
             if package.kind == "link":
-                self._make_parent(target)
                 # As seen from its place in the tree, not from the staging.
-                target.symlink_to(os.path.relpath(self._root / package.origin, self.home(package).parent))
+                os.symlink(os.path.relpath(self._root / package.origin, self.home(package).parent), target)  # noqa: PTH211
             elif package.location in reused:
-                self._make_parent(target)
-                link_files(self.home(package), target)
+                link_files(self.home(package), Path(target))
             elif package.location in fresh:
-                self._make_parent(target)
-                fresh[package.location].rename(target)
+                os.rename(fresh[package.location], target)  # noqa: PTH104 - hot path
                 if os.path.isdir(f"{target}/node_modules"):  # noqa: PTH112 - hot path
                     bringing.add(package.location)
+        modules.mkdir(exist_ok=True)
         link_bins(staged, self.packages, self._real_home)
         self._write_files(modules)
         (modules / _RECORD).write_bytes(_dump(self._record(bringing, reused)))
@@ -125,10 +130,6 @@ class Tree:
         write_if_other(self.folder / "package.json", BARRIER)
         self._write_files(self._tree)
         link_top_level(self.folder)
-
-    def _make_parent(self, target: Path) -> None:
-        remove(target)  # what another's tarball has brought there
-        target.parent.mkdir(parents=True, exist_ok=True)
 
     def _real_home(self, package: LockedPackage) -> Path | None:
         """Return the folder that a link leads to."""

@@ -1,55 +1,56 @@
-"""The processes that unpack tarballs side by side; threads would keep each other, and the downloads, waiting."""
+"""The processes that work on files side by side; threads would keep each other, and the downloads, waiting."""
 
 import asyncio
-import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import NamedTuple, Self
+
+import orjson
 
 from libreseed.errors import IntegrityError, StoreError, UnavailableError
-from libreseed.modules import unpack as here
 from libreseed.modules.shared import Shared
 
 MAX_WORKERS = 8
 AHEAD = 2
 """Jobs that a process has at a time: it goes on with one while the outcome of the other is taken."""
 
-_PROGRAM = Path(here.__file__).with_name("unpacker.py")
-_ENDED = {"ended": True}
+_PROGRAMS = Path(__file__).parent
+
+
+class Link(NamedTuple):
+    """How (see `modules.linker`) and from which entry of the shared files a package is to be taken, to a new folder
+    `part` which is renamed to `place` when it is whole."""
+
+    way: str
+    entry: str
+    part: Path
+    place: Path
 
 
 class Workers:
-    """As many processes as there are processors, at most 8. An asynchronous context manager that ends them all."""
+    """The processes that unpack, and those that link. An asynchronous context manager that ends them all."""
 
-    def __init__(self, jobs: int) -> None:
-        """`jobs` is how many there will be at most: no more processes are started."""
-        self._count = max(1, min(os.cpu_count() or 1, MAX_WORKERS, jobs))
-        self._workers: list[_Worker] = []
-        self._free: asyncio.Queue[_Worker] = asyncio.Queue()
+    def __init__(self) -> None:
+        self._unpackers = Pool(_PROGRAMS / "unpacker.py")
+        self._linkers = Pool(_PROGRAMS / "linker.py")
 
     async def __aenter__(self) -> Self:
-        # -S and -E: no site-packages, nothing of the user's; -X utf8: paths are what they are in the install.
-        command = (sys.executable, "-S", "-E", "-X", "utf8", str(_PROGRAM))
-        try:
-            for _ in range(self._count):
-                process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-                self._workers.append(_Worker(process))
-        except OSError as error:
-            await self._end()
-            raise UnavailableError(f"A process to unpack with could not be started: {error.strerror}.") from error
-        for worker in self._workers * AHEAD:
-            self._free.put_nowait(worker)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._end()
+        await asyncio.gather(self._unpackers.close(), self._linkers.close())
+
+    def expect_links(self) -> None:
+        """Start what links by now, so that it is ready when it is needed."""
+        self._linkers.start()
 
     async def unpack(self, tarball: Path, digest: bytes | None, target: Path, shared: Shared | None = None) -> int:
         """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, from the files
@@ -57,23 +58,71 @@ class Workers:
 
         Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
         """
-        worker = await self._free.get()
-        try:
-            job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
-            way = {"shared": str(shared.folder), "way": shared.way} if shared is not None else {"way": ""}
-            outcome = await worker.ask({**job, **way})
-        finally:
-            self._free.put_nowait(worker)
+        job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
+        way = {"shared": str(shared.folder), "way": shared.way} if shared is not None else {"way": ""}
+        outcome = orjson.loads(await self._unpackers.ask(orjson.dumps({**job, **way})))
         if "refused" in outcome:
             raise IntegrityError(outcome["refused"])
         if "failed" in outcome:
             raise StoreError(f"The disk refused: {outcome['failed']}.", hint="Check free space and permissions.")
-        if "ended" in outcome:
-            raise UnavailableError("A process that unpacks has ended.", hint="Is there enough memory? Try again.")
         return int(outcome["size"])
 
-    async def _end(self) -> None:
+    async def link(self, links: Sequence[Link]) -> list[bool]:
+        """Put packages that are unpacked already into place. Tell of each whether that was possible.
+
+        Raises UnavailableError.
+        """
+        words = (word for link in links for word in (link.way, link.entry, link.part, link.place))
+        outcome = await self._linkers.ask(b" ".join(os.fsencode(word).hex().encode() for word in words))
+        return [taken == ord("1") for taken in outcome.strip()]
+
+
+class Pool:
+    """As many processes of one program as there are processors, at most 8, started when they are first asked."""
+
+    def __init__(self, program: Path) -> None:
+        """`program` is a file of Python that needs no site-packages to start."""
+        self._program = program
+        self._count = min(os.cpu_count() or 1, MAX_WORKERS)
+        self._workers: list[_Worker] = []
+        self._free: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._starting: asyncio.Task[None] | None = None
+
+    def start(self) -> "asyncio.Task[None]":
+        """Start them, unless that was done. The task raises UnavailableError: none could be started."""
+        self._starting = self._starting or asyncio.create_task(self._start())
+        return self._starting
+
+    async def ask(self, line: bytes) -> bytes:
+        """Give one of them a line, and return the line that it answers. Raises UnavailableError: it has ended, or none
+        could be started."""
+        await asyncio.shield(self.start())
+        worker = await self._free.get()
+        try:
+            answer = await worker.ask(line)
+        finally:
+            self._free.put_nowait(worker)
+        if not answer:
+            raise UnavailableError("A process of the install has ended.", hint="Is there enough memory? Try again.")
+        return answer
+
+    async def close(self) -> None:
+        """End them all."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
         await asyncio.gather(*(worker.end() for worker in self._workers))
+
+    async def _start(self) -> None:
+        # -S and -E: no site-packages, nothing of the user's; -X utf8: paths are what they are in the install.
+        command = (sys.executable, "-S", "-E", "-X", "utf8", str(self._program))
+        try:
+            for _ in range(self._count):
+                process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+                self._workers.append(_Worker(process))
+        except OSError as error:
+            raise UnavailableError(f"A process of the install could not be started: {error.strerror}.") from error
+        for worker in self._workers * AHEAD:
+            self._free.put_nowait(worker)
 
 
 class _Worker:
@@ -81,19 +130,19 @@ class _Worker:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._waiting: deque[asyncio.Future[dict[str, Any]]] = deque()
+        self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._ended = False
         self._reading = asyncio.create_task(self._read())
 
-    async def ask(self, job: dict[str, str]) -> dict[str, Any]:
-        """Return the outcome of a job."""
+    async def ask(self, line: bytes) -> bytes:
+        """Return its answer to a line; nothing when it has ended."""
         assert self._process.stdin is not None  # noqa: S101 - made with a pipe
         if self._ended:
-            return _ENDED
-        outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(outcome)
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        return await outcome
+            return b""
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        self._process.stdin.write(line + b"\n")
+        return await answer
 
     async def end(self) -> None:
         """Kill it, and wait until it is gone."""
@@ -105,12 +154,12 @@ class _Worker:
     async def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - made with a pipe
         while line := await self._process.stdout.readline():
-            _settle(self._waiting.popleft(), json.loads(line))
+            _settle(self._waiting.popleft(), line)
         self._ended = True
-        for outcome in self._waiting:
-            _settle(outcome, _ENDED)
+        for answer in self._waiting:
+            _settle(answer, b"")
 
 
-def _settle(outcome: "asyncio.Future[dict[str, Any]]", result: dict[str, Any]) -> None:
-    if not outcome.done():
-        outcome.set_result(result)
+def _settle(future: "asyncio.Future[bytes]", line: bytes) -> None:
+    if not future.done():
+        future.set_result(line)

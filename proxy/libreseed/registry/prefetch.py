@@ -52,24 +52,37 @@ class PrefetchEndpoint:
     async def _answer(self, request: Request, wanted: list[_Wanted], *, here: bool) -> AsyncIterator[bytes]:
         if here:
             yield _line({"store": str(self._store)})
-        slots = asyncio.Semaphore(SIDE_BY_SIDE)
-        tasks = [asyncio.create_task(self._get(request, number, each, slots)) for number, each in enumerate(wanted)]
+        todo = iter(enumerate(wanted))
+        lines: list[bytes] = []
+        news = asyncio.Event()
+
+        async def work() -> None:
+            for number, each in todo:
+                lines.append(await self._get(request, number, each))
+                news.set()
+
+        workers = [asyncio.create_task(work()) for _ in range(SIDE_BY_SIDE)]
         try:
-            for done in asyncio.as_completed(tasks):
-                yield await done
+            for worker in workers:
+                worker.add_done_callback(lambda _: news.set())
+            while lines or not all(worker.done() for worker in workers):
+                await news.wait()
+                news.clear()
+                known, lines[:] = b"".join(lines), ()
+                yield known
+            await asyncio.gather(*workers)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
         yield _line({})
 
-    async def _get(self, request: Request, number: int, wanted: _Wanted, slots: asyncio.Semaphore) -> bytes:
-        async with slots:
-            try:
-                self._permissions.check_reading(request, wanted[0])
-                found = await self._tarballs.find(*wanted, whole=True)
-            except LibreseedError as error:
-                return _line({"number": number, "error": error.message, "status": error_answer(error).status_code})
+    async def _get(self, request: Request, number: int, wanted: _Wanted) -> bytes:
+        try:
+            self._permissions.check_reading(request, wanted[0])
+            found = await self._tarballs.find(*wanted, whole=True)
+        except LibreseedError as error:
+            return _line({"number": number, "error": error.message, "status": error_answer(error).status_code})
         self._counter.add(found.source)
         return _line({"number": number, "source": found.source})
 

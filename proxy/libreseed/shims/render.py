@@ -4,11 +4,11 @@ import io
 import struct
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from libreseed.caching import keep, recall
 from libreseed.resources import resource_folder
 
 NAME = "libreseed"
@@ -23,13 +23,35 @@ _BLOCK = 0xFFFF
 """Bytes of a stored block of deflate (RFC 1951, 3.2.4)."""
 
 
-def render_package(version: str) -> dict[str, bytes]:
-    """Return the files of the npm package, path -> content; the same for the same version on every machine.
+def render_package(version: str, cache: Path | None = None) -> dict[str, bytes]:
+    """Return the files of the npm package, path -> content; the same for the same version on every machine. Blocks.
 
+    They are kept in the file `cache` for as long as the templates stay the same.
     Raises StoreError when the installation lacks its templates.
     """
+    folders = [resource_folder(f"shims/templates/{name}", name) for name in FOLDERS]
+    if cache is None:
+        return _render(version, folders)
+    key = (version, *_identities(folders))
+    kept = recall(cache, key)
+    if isinstance(kept, dict):
+        return {path: text.encode() for path, text in kept.items()}
+    files = _render(version, folders)
+    keep(cache, key, {path: data.decode() for path, data in files.items()})
+    return files
+
+
+def _identities(folders: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Return what differs when a template does."""
+    found = [(path, path.stat()) for folder in folders for path in sorted(folder.glob(f"**/*{_SUFFIX}"))]
+    return [(str(path), stat.st_mtime_ns, stat.st_size) for path, stat in found]
+
+
+def _render(version: str, folders: Sequence[Path]) -> dict[str, bytes]:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # a fifth of the start of an install
+
     environment = Environment(
-        loader=FileSystemLoader([resource_folder(f"shims/templates/{name}", name) for name in FOLDERS]),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,

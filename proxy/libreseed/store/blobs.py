@@ -50,25 +50,30 @@ class BlobStore:
 
     def path(self, digest: bytes) -> Path:
         """Return where the blob with this SHA-512 is, or would be."""
-        name = digest.hex()
-        return self._blobs / name[:2] / name
+        return Path(self._place_of(digest))
 
     def has(self, digest: bytes) -> bool:
         """Tell whether the blob is there; one `stat`."""
         return self.path(digest).exists()
 
     async def is_intact(self, digest: bytes, length: int) -> bool:
-        """Tell whether the blob is there and still what was stored; it is read only if it was written to since."""
-        return await asyncio.to_thread(self._is_intact, self.path(digest), digest, length)
+        """Tell whether the blob is there and still what was stored; one `stat`, and it is read, in a thread, only if it
+        was written to since."""
+        try:
+            found = os.stat(self._place_of(digest))  # noqa: PTH116 - hot path
+        except OSError:
+            return False
+        if found.st_size != length:
+            return False
+        return found.st_mtime_ns == _STAMP or await asyncio.to_thread(self._is_as_stored, self.path(digest), digest)
 
     def cached(self, digest: bytes, length: int) -> bytes | None:
         """Return the bytes of a blob if it is intact, small, and in the memory of the system already, so that no disk
         is waited for; else None."""
         if length > _CACHED or _NOWAIT is None:
             return None
-        name = digest.hex()
         try:
-            descriptor = os.open(f"{self._blobs}/{name[:2]}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._place_of(digest), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
@@ -133,6 +138,10 @@ class BlobStore:
         """Delete a blob if it is there (blocking)."""
         self.path(digest).unlink(missing_ok=True)
 
+    def _place_of(self, digest: bytes) -> str:
+        name = digest.hex()
+        return f"{self._blobs}/{name[:2]}/{name}"
+
     def _open(self) -> None:
         try:
             shutil.rmtree(self._incoming, ignore_errors=True)
@@ -142,14 +151,10 @@ class BlobStore:
         except OSError as error:
             raise _store_error(self._blobs, error) from error
 
-    def _is_intact(self, file: Path, digest: bytes, length: int) -> bool:
+    def _is_as_stored(self, file: Path, digest: bytes) -> bool:
         try:
-            found = file.stat()
-            if found.st_size != length:
-                return False
-            if found.st_mtime_ns != _STAMP:
-                check_file(file, digest)
-                os.utime(file, ns=(_STAMP, _STAMP))
+            check_file(file, digest)
+            os.utime(file, ns=(_STAMP, _STAMP))
         except (OSError, IntegrityError, StoreError):
             return False
         return True

@@ -1,0 +1,65 @@
+"""What the Node on the PATH says of itself and of the system that it runs on."""
+
+import asyncio
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from libreseed.caching import keep, recall
+from libreseed.errors import UnavailableError
+from libreseed.npm import find_command
+from libreseed.processes import run
+
+PROBE_TIMEOUT = 20.0
+
+_SMALLEST = 16 << 20
+"""Bytes. What is smaller may be a version manager's stand-in, which starts another Node from folder to folder."""
+_PROBE = """
+process.report.excludeNetwork = true;
+const linux = process.platform === 'linux';
+const report = linux ? process.report.getReport() : {};
+const musl = linux && report.sharedObjects.some((file) => /libc\\.musl-|ld-musl-/.test(file));
+const libc = linux && report.header.glibcVersionRuntime ? 'glibc' : musl ? 'musl' : '';
+JSON.stringify({ os: process.platform, cpu: process.arch, libc, node: process.version.slice(1) });
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What Node says of itself: `process.platform`, `process.arch`, glibc or musl or "", and its version."""
+
+    os: str
+    cpu: str
+    libc: str
+    node: str
+
+
+async def detect_platform(cache: Path, *, timeout: float = PROBE_TIMEOUT) -> Platform:
+    """Ask the `node` on the PATH, which may be of another architecture than this process; its answer is kept in the
+    file `cache` for as long as the program stays the same.
+
+    Raises UnavailableError: no Node, or no answer within `timeout` seconds.
+    """
+    node = find_command("node")
+    key = await asyncio.to_thread(_identity, node)
+    try:
+        if key is not None and (kept := await asyncio.to_thread(recall, cache, key)) is not None:
+            return Platform(**kept)
+        done = await run([node, "-p", _PROBE], timeout=timeout)
+        platform = Platform(**orjson.loads(done.output))
+    except (ValueError, TypeError):
+        raise UnavailableError(
+            "Node.js did not start properly.", hint="See what `node -p process.arch` says."
+        ) from None
+    if key is not None:
+        await asyncio.to_thread(keep, cache, key, asdict(platform))
+    return platform
+
+
+def _identity(node: str) -> tuple[str, int, int] | None:
+    """Return what differs when the program does, or None where that cannot be told."""
+    path = os.path.realpath(node)
+    found = os.stat(path)  # noqa: PTH116
+    return (path, found.st_mtime_ns, found.st_size) if found.st_size >= _SMALLEST else None

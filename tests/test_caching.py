@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from libreseed.caching import keep, recall
+
+
+def test_what_was_kept_is_recalled_under_the_same_key_only(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "cache.json"
+    assert recall(file, "a") is None
+    keep(file, ("a", 1), {"b": [2]})
+    assert recall(file, ("a", 1)) == {"b": [2]}
+    assert recall(file, ("a", 2)) is None
+    keep(file, ("a", 2), 3)
+    assert recall(file, ("a", 1)) is None
+    assert [path.name for path in file.parent.iterdir()] == ["cache.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"key": "\'a\'"}'])
+def test_what_is_no_cache_is_no_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert recall(tmp_path / "file", "a") is None
+
+
+def test_a_cache_that_cannot_be_written_stays_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    keep(tmp_path / "file", "a", 1)
+    assert recall(tmp_path / "file", "a") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
