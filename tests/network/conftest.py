@@ -86,6 +86,7 @@ async def raw_peer() -> AsyncIterator[RawPeers]:
             "find": polite("find", b"tokenfor", b"", b"", []),
             "store": polite("store", 1),
             "announce": polite("announce", 0),
+            "have": polite("have", b""),
         }
         loop = asyncio.get_running_loop()
         _, wire = await loop.create_datagram_endpoint(lambda: Wire(handlers, RoundTrips()), local_addr=(ip, 0))

@@ -90,6 +90,11 @@ async def test_announcement_without_a_port_is_ignored(spawn: Spawn, raw_peer: Ra
         ("store", [bytes(20), 1, b"token", b"key", b"item"]),
         ("store", [bytes(20), 1, b"token", KEY, bytes(2000)]),
         ("announce", [bytes(20), 1, b"token", "blobs"]),
+        ("announce", [bytes(20), 1, b"token", b""]),
+        ("have", [bytes(20), 1, b""]),
+        ("have", [bytes(20), 1, bytes(21)]),
+        ("have", [bytes(20), 1, bytes(20 * 15)]),
+        ("have", [bytes(20), 1, "x" * 20]),
     ],
 )
 async def test_malformed_request_is_ignored(

@@ -42,22 +42,22 @@ async def test_wrong_bytes_leave_nothing(blobs: BlobStore, tmp_path: Path) -> No
     assert files(tmp_path) == []
 
 
-async def test_adopt(blobs: BlobStore, tmp_path: Path) -> None:
+def test_adopt(blobs: BlobStore, tmp_path: Path) -> None:
     folder = blobs.incoming_dir()
     (folder / "x").write_bytes(DATA)
-    await blobs.adopt(folder / "x", DIGEST)
-    await blobs.discard(folder)
+    blobs.adopt(folder / "x", DIGEST)
+    assert not folder.exists()
     assert files(tmp_path) == [blobs.path(DIGEST)]
 
 
-async def test_wrong_file_is_not_adopted(blobs: BlobStore) -> None:
+def test_wrong_file_is_not_adopted(blobs: BlobStore) -> None:
     folder = blobs.incoming_dir()
     (folder / "x").write_bytes(b"other")
     with pytest.raises(IntegrityError):
-        await blobs.adopt(folder / "x", DIGEST)
+        blobs.adopt(folder / "x", DIGEST)
     assert not blobs.has(DIGEST)
     with pytest.raises(StoreError, match="missing"):
-        await blobs.adopt(folder / "missing", DIGEST)
+        blobs.adopt(folder / "missing", DIGEST)
 
 
 async def test_what_was_half_written_is_gone_after_a_restart(blobs: BlobStore, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,59 @@ async def test_a_failed_transaction_leaves_nothing(database: Database, error: ty
     with pytest.raises(StoreError if error is sqlite3.IntegrityError else ValueError, match="halfway"):
         await database.run(write)
     assert await count(database) == 0
+
+
+async def test_what_is_handed_over_together_fails_apart(database: Database) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO state VALUES ('half', 'b')")
+        raise ValueError("halfway")
+
+    def insert(key: str) -> Callable[[sqlite3.Connection], object]:
+        return lambda connection: connection.execute("INSERT INTO state VALUES (?, 'b')", (key,))
+
+    jobs = [insert("a"), broken, insert("b"), insert("a"), insert("c")]
+    outcomes = await asyncio.gather(*(database.run(job) for job in jobs), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [ValueError, StoreError]
+    assert await database.rows("SELECT key FROM state ORDER BY key") == [("a",), ("b",), ("c",)]
+
+
+async def test_what_cannot_be_committed_fails_for_all_that_shared_it(database: Database) -> None:
+    def orphan(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO tarballs VALUES ('a', 'a-1.0.0.tgz', ?)", (bytes(64),))
+
+    gate = threading.Event()
+    first = asyncio.create_task(database.run(lambda _: gate.wait(60)))
+    await asyncio.sleep(0)
+    together = asyncio.gather(
+        database.execute("INSERT INTO state VALUES ('a', 'b')"), database.run(orphan), return_exceptions=True
+    )
+    await asyncio.sleep(0)
+    gate.set()
+    assert await first
+    assert [type(outcome) for outcome in await together] == [StoreError, StoreError]
+    assert await count(database) == 0
+
+
+async def test_many_changes_at_once_are_few_commits(database: Database) -> None:
+    commits: list[str] = []
+    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    await asyncio.gather(*(database.execute("INSERT INTO state VALUES (?, 'b')", str(n)) for n in range(100)))
+    assert await count(database) == 100
+    assert len(commits) <= 3
+
+
+async def test_what_was_handed_over_before_the_end_is_kept(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "b.db")
+    writing = asyncio.create_task(database.execute("INSERT INTO state VALUES ('a', 'b')"))
+    await asyncio.sleep(0)
+    await database.close()
+    await writing
+    with pytest.raises(RuntimeError):
+        await count(database)
+    database = await Database.open(tmp_path / "b.db")
+    assert await count(database) == 1
+    await database.close()
 
 
 async def test_wrong_sql_is_a_store_error(database: Database) -> None:

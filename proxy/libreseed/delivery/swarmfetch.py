@@ -113,19 +113,23 @@ class _Hunt:
             if isinstance(result, Exception) and not isinstance(result, LibreseedError):
                 log.error("Fetching %s failed", _short(self._wanted), exc_info=result)
         for download in self._downloads.values():
-            await self._fetcher.blobs.discard(download.file.parent)
+            if download.file.parent.exists():
+                await self._fetcher.blobs.discard(download.file.parent)
 
     async def _take_claims(self) -> None:
         """Take claims for as long as nothing has come: those who answer first may all be gone, and others come back."""
         pause = _ASK_AGAIN
-        await self._ask()
+        await self._ask(nearby=True)
         while (self._attempts or self._waiting) and not self._wanted.started.is_set():
             await asyncio.sleep(pause)
+            if pause > _ASK_AGAIN:  # the first time it may only be slow
+                self._fetcher.overlay.doubt_holder(self._wanted.digest)
             pause = min(pause * 2, _ASK_AGAIN * 8)
             await self._ask()
 
-    async def _ask(self) -> None:
-        async with contextlib.aclosing(self._fetcher.overlay.find_holders(self._wanted.digest)) as claims:
+    async def _ask(self, *, nearby: bool = False) -> None:
+        holders = self._fetcher.overlay.find_holders(self._wanted.digest, nearby=nearby)
+        async with contextlib.aclosing(holders) as claims:
             async for claim in claims:
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
                 if self._wanted.checked is not None and ref != self._wanted.checked:

@@ -7,6 +7,7 @@ be asked) and its BitTorrent port (0: none):
     find      id, port, target, want                 → id, port, token, nodes, nodes6, values
     store     id, port, token, key text, item        → id, port, accepted (0 or 1)
     announce  id, port, token, packed blobs          → id, port, accepted (number of blobs)
+    have      id, port, targets                      → id, port, packed blobs (those of them that it seeds)
 """
 
 from collections.abc import Iterable
@@ -25,6 +26,9 @@ MAX_ITEM = 1400
 """Bytes of an encoded item: BEP 44's largest value, salt and keys, with room for the bencoding."""
 MAX_VALUES = 6000
 """Bytes of all values of an answer, so that it stays under one datagram."""
+MAX_TARGETS = 14
+"""Blobs asked about in one request: what is known of as many stays under 1200 bytes."""
+_TARGETS = MAX_TARGETS * ID_LENGTH
 _NODE4, _NODE6 = ID_LENGTH + 6, ID_LENGTH + 18
 
 
@@ -93,6 +97,24 @@ def read_announce(fields: list[Any]) -> tuple[bytes, bytes]:
             return token, blobs
         case _:
             raise InvalidInputError("A malformed announce.")
+
+
+def read_have(fields: list[Any]) -> list[bytes]:
+    """Read the targets that a request asks about, at most MAX_TARGETS. Raises InvalidInputError."""
+    match fields:
+        case [_, _, bytes(targets)] if targets and len(targets) % ID_LENGTH == 0 and len(targets) <= _TARGETS:
+            return [targets[at : at + ID_LENGTH] for at in range(0, len(targets), ID_LENGTH)]
+        case _:
+            raise InvalidInputError("A malformed have.")
+
+
+def read_held(fields: list[Any]) -> bytes:
+    """Read the packed blobs in the answer to a have. Raises InvalidInputError."""
+    match fields:
+        case [_, _, bytes(blobs)]:
+            return blobs
+        case _:
+            raise InvalidInputError("A malformed answer to have.")
 
 
 def read_found(fields: list[Any], told_by: str) -> Found:

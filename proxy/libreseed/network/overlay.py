@@ -14,6 +14,7 @@ from libreseed.network.announcer import Announcer
 from libreseed.network.bootstrap import Bootstrap
 from libreseed.network.claims import Claim, ClaimBook, ClaimLimits, HeldBlob, read_claim
 from libreseed.network.distribution import Distribution
+from libreseed.network.inquiry import Inquiry
 from libreseed.network.lookup import Lookup
 from libreseed.network.messages import Header, Want
 from libreseed.network.neighbours import Neighbours
@@ -32,11 +33,14 @@ from libreseed.network.writer import ShelfWriter
 from libreseed.packages.integrity import content_key
 from libreseed.packages.names import key_text as key_text_of
 from libreseed.trust.items import SignedItem
+from libreseed.trust.records import pack_endpoint
 
 log = logging.getLogger(__name__)
 
 MAX_CLAIMS = 256
 """Claims that one search for holders yields."""
+FROM_MANY = 1 << 20
+"""Bytes of a blob from which on all its holders are sought, even when a neighbour is one."""
 _FLUSH = 5.0
 _OURSELVES = ("127.0.0.1", 0)
 
@@ -65,6 +69,7 @@ class _Parts:
     bootstrap: Bootstrap
     records: RecordBook
     claims: ClaimBook
+    inquiry: Inquiry
     distribution: Distribution
     announcer: Announcer
     writer: ShelfWriter
@@ -184,21 +189,36 @@ class Overlay:
         """Announce a blob no longer; others forget it within the hour."""
         self._parts.announcer.remove(target_of(content_key(digest)))
 
-    async def find_holders(self, digest: bytes) -> AsyncGenerator[Claim, None]:
+    async def find_holders(self, digest: bytes, *, nearby: bool = False) -> AsyncGenerator[Claim, None]:
         """Yield each claim to hold the bytes with this SHA-512 (64 bytes), as answers arrive; ends when the
-        closest nodes have answered. The asker may stop early (`aclose`)."""
+        closest nodes have answered. The asker may stop early (`aclose`).
+
+        With `nearby` the neighbours are asked first, and nobody else when one of them holds it, unless it is large:
+        then it comes sooner from many.
+        """
         parts = self._parts
         target = target_of(content_key(digest))
         seen: set[Claim] = set()
         for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
             seen.add(claim)
             yield claim
+        if nearby and (holder := await parts.inquiry.holder(target)) is not None:
+            for claim in _claims([holder.reference + pack_endpoint(holder.endpoint)], digest, holder.endpoint):
+                if claim not in seen:
+                    seen.add(claim)
+                    yield claim
+                if claim.length < FROM_MANY:
+                    return
         async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:
             async for peer, found in answers:
                 for claim in _claims(found.values, digest, peer.address):
                     if claim not in seen and len(seen) < MAX_CLAIMS:
                         seen.add(claim)
                         yield claim
+
+    def doubt_holder(self, digest: bytes) -> None:
+        """The neighbour that says it holds this has not delivered: it is not asked for a while."""
+        self._parts.inquiry.doubt(target_of(content_key(digest)))
 
     @property
     def _parts(self) -> _Parts:
@@ -235,6 +255,7 @@ class Overlay:
             Bootstrap(neighbours, last_peers, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
             records,
             claims,
+            Inquiry(neighbours),
             Distribution(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
             Announcer(neighbours, self._blobs, k=k, alpha=alpha),
             writer,

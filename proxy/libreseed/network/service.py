@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Service:
-    """The handlers of the four requests (see messages). Nothing else can be called from outside."""
+    """The handlers of the five requests (see messages). Nothing else can be called from outside."""
 
     def __init__(
         self, neighbours: Neighbours, records: RecordBook, claims: ClaimBook, own_blobs: dict[bytes, HeldBlob], k: int
@@ -35,6 +35,7 @@ class Service:
             "find": self._find,
             "store": self._store,
             "announce": self._announce,
+            "have": self._have,
         }
 
     def _ping(self, sender: Address, fields: Fields) -> Fields:
@@ -69,6 +70,8 @@ class Service:
     def _announce(self, sender: Address, fields: Fields) -> Fields:
         asker = self._meet(sender, fields)
         token, packed = messages.read_announce(fields)
+        if not packed:
+            raise InvalidInputError("An empty announcement.")
         if not asker.p2p_port:
             raise InvalidInputError("An announcement without a BitTorrent port.")
         accepted = 0
@@ -80,6 +83,12 @@ class Service:
         except ForbiddenError as error:
             log.info("Announcement of %s:%d refused: %s", *sender, error)
         return self._answer(accepted)
+
+    def _have(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        targets = messages.read_have(fields)
+        blobs = self._own_blobs if self._neighbours.own.p2p_port else {}
+        return self._answer(b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs))
 
     def _nearest(self, target: bytes, sender: Address, asker: messages.Header) -> list[Peer]:
         silent = self._neighbours.wire.round_trips.is_silent

@@ -14,7 +14,7 @@ import itertools
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +27,7 @@ _CACHED = 512 << 10
 """Bytes up to which a blob is copied from the system's memory at once."""
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux's flag of preadv(2): only what needs no disk."""
+_flush: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 _SPARE = 1 << 20
 """Bytes: what the database and its log take meanwhile."""
 
@@ -116,9 +117,14 @@ class BlobStore:
             with suppress(OSError):  # it has been moved
                 file.unlink()
 
-    async def adopt(self, file: Path, digest: bytes) -> Path:
-        """Check a file in an incoming folder and move it into the store. Raises IntegrityError, StoreError."""
-        return await asyncio.to_thread(self._adopt, file, digest)
+    def adopt(self, file: Path, digest: bytes) -> Path:
+        """Check a file in an incoming folder and move it into the store (blocking); the folder goes if nothing else is
+        in it. Raises IntegrityError, StoreError."""
+        check_file(file, digest)
+        target = self._place(file, digest)
+        with suppress(OSError):
+            file.parent.rmdir()
+        return target
 
     async def discard(self, folder: Path) -> None:
         """Remove an incoming folder and what is in it."""
@@ -159,18 +165,14 @@ class BlobStore:
             return False
         return True
 
-    def _adopt(self, file: Path, digest: bytes) -> Path:
-        check_file(file, digest)
-        return self._place(file, digest)
-
     def _place(self, file: Path, digest: bytes) -> Path:
         target = self.path(digest)
         try:
             os.utime(file, ns=(_STAMP, _STAMP))
             with file.open("rb") as stream:
-                os.fsync(stream.fileno())
+                _flush(stream.fileno())
+            # Should the machine fail before the new name is on the disk, the blob is fetched again.
             file.replace(target)
-            _sync_dir(target.parent)
         except OSError as error:
             raise _store_error(target, error) from error
         return target
@@ -193,14 +195,6 @@ def check_file(file: Path, digest: bytes) -> None:
 def _check(found: bytes, digest: bytes, what: str) -> None:
     if found != digest:
         raise IntegrityError(f"{what} has sha512 {found.hex()[:24]}… but {digest.hex()[:24]}… was expected.")
-
-
-def _sync_dir(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _store_error(path: Path, error: OSError) -> StoreError:

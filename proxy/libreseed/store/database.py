@@ -1,15 +1,16 @@
 """The SQLite database: one file, write-ahead log, one connection on one thread of its own.
 
 The event loop never waits for the disk: callers hand over a function and await its result. Functions run one
-after another, each in a transaction of its own.
+after another. What was handed over while the disk was busy shares one transaction, each in a savepoint of its own: so
+one that fails leaves nothing, and hundreds of small changes need not be hundreds of commits.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from libreseed.errors import StoreError
 from libreseed.store.migrations import migrate
@@ -27,6 +28,8 @@ class Database:
         self.path = path
         self._connection = connection
         self._thread = thread
+        self._waiting: list[_Job[Any]] = []
+        self._working: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
@@ -44,8 +47,13 @@ class Database:
         return cls(path, connection, thread)
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `function(connection)` on the database's thread, in one transaction. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, function)
+        """Run `function(connection)` on the database's thread, all of it or nothing. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Job(function, result))
+        if self._working is None:
+            self._working = loop.create_task(self._work())
+        return await result
 
     async def execute(self, sql: str, *values: object) -> None:
         """Run one statement that changes something."""
@@ -61,15 +69,70 @@ class Database:
 
     async def close(self) -> None:
         """Finish what was handed over, then close."""
+        if self._working is not None:
+            await self._working
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
 
-    def _transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    async def _work(self) -> None:
+        """Hand over what waits, until nothing does."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                jobs, self._waiting = self._waiting, []
+                try:
+                    await loop.run_in_executor(self._thread, self._transact, jobs)
+                except RuntimeError as error:  # the database is closed
+                    for job in jobs:
+                        job.error = error
+                for job in jobs:
+                    job.settle(self.path)
+        finally:
+            self._working = None
+
+    def _transact(self, jobs: Sequence["_Job[Any]"]) -> None:
         try:
             with self._connection:
-                return function(self._connection)
-        except sqlite3.Error as error:
-            raise _store_error(self.path, error) from error
+                self._connection.execute("BEGIN")
+                for job in jobs:
+                    self._connection.execute("SAVEPOINT job")
+                    if not job.run(self._connection):
+                        self._connection.execute("ROLLBACK TO job")
+                    self._connection.execute("RELEASE job")
+        except sqlite3.Error as error:  # all of it was rolled back
+            for job in jobs:
+                job.error = job.error or error
+
+
+class _Job(Generic[T]):
+    """A function on its way: what it returned or raised goes to `result`."""
+
+    def __init__(self, function: Callable[[sqlite3.Connection], T], result: "asyncio.Future[T]") -> None:
+        self.result = result
+        self.error: Exception | None = None
+        self._function = function
+        self._outcome: list[T] = []
+
+    def run(self, connection: sqlite3.Connection) -> bool:
+        """Run it on the database's thread; tell whether it returned."""
+        try:
+            self._outcome.append(self._function(connection))
+        except Exception as error:
+            self.error = error
+        return self.error is None
+
+    def settle(self, path: Path) -> None:
+        """Tell whoever waits."""
+        if self.result.done():
+            return
+        if self.error is None:
+            self.result.set_result(self._outcome[0])
+        elif isinstance(self.error, sqlite3.Error):
+            error = _store_error(path, self.error)
+            error.__cause__ = self.error
+            self.result.set_exception(error)
+        else:
+            self.result.set_exception(self.error)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -93,9 +93,10 @@ class Seeding:
 
     async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
         """Check and store a file from an incoming folder, then as `add_bytes`."""
+        torrent = None
         if digest not in self._held:
-            await self._blobs.adopt(file, digest)
-        return await self._add(digest, shared, tarball)
+            torrent = await asyncio.to_thread(lambda: make_torrent(self._blobs.adopt(file, digest), digest))
+        return await self._add(digest, shared, tarball, torrent)
 
     async def share(self, digest: bytes) -> None:
         """Seed a held blob from now on. Raises StoreError, SwarmError."""

@@ -26,8 +26,12 @@ _ALERTS = (
     | lt.alert.category_t.status_notification
     | lt.alert.category_t.storage_notification
     | lt.alert.category_t.piece_progress_notification
-    | lt.alert.category_t.connect_notification
 )
+_UNHEARD = frozenset(
+    {lt.state_changed_alert, lt.torrent_added_alert, lt.add_torrent_alert, lt.torrent_resumed_alert}
+    | {lt.torrent_paused_alert, lt.torrent_removed_alert}
+)
+"""More than half of what comes for a small torrent, and nobody waits for it."""
 MAX_METADATA = 1 << 20
 """Bytes of torrent metadata taken from a peer; 512 pieces need some 50 KB."""
 
@@ -183,6 +187,8 @@ class Session:
                 log.exception("Handling %s failed", alert.what())
 
     def _dispatch(self, alert: lt.alert) -> None:
+        if type(alert) in _UNHEARD:
+            return
         if isinstance(alert, lt.torrent_alert):
             hashes = alert.handle.info_hashes() if alert.handle.is_valid() else None
             handler = self._handlers.get(hashes.v1.to_bytes()) if hashes is not None else None
