@@ -12,7 +12,9 @@ from libreseed.trust.records import BlobRef
 log = logging.getLogger(__name__)
 
 _GATHER = 0.05
-"""Seconds in which further blobs join a batch: an install brings many within moments."""
+_LONGEST = 1.0
+"""Seconds without a further blob after which a batch is announced, and the longest that it waits for more: an install
+brings hundreds."""
 
 
 class Announcing:
@@ -44,7 +46,7 @@ class Announcing:
         """Announce what is queued, until cancelled."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_GATHER)
+            await self._gather()
             self._wake.clear()
             batch, self._waiting = self._waiting, []
             self._in_flight = len(batch)
@@ -54,3 +56,11 @@ class Announcing:
             except LibreseedError as error:
                 log.warning("%d blobs could not be announced: %s", len(batch), error)
             self._in_flight = 0
+
+    async def _gather(self) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + _LONGEST
+        known = 0
+        while known != len(self._waiting) and loop.time() < ends:
+            known = len(self._waiting)
+            await asyncio.sleep(_GATHER)
