@@ -1,8 +1,8 @@
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from libreseed import resources
 from libreseed.errors import StoreError
 from libreseed.resources import resource_folder
 
@@ -13,7 +13,7 @@ def test_this_installation_has_its_templates() -> None:
 
 def test_what_is_packed_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "proxy" / "libreseed"
-    monkeypatch.setattr(resources, "files", lambda name: tmp_path / "proxy" / name)
+    monkeypatch.setattr(resources, "__file__", str(package / "resources.py"))
     packed, source = package / "demo" / "examples", tmp_path / "examples" / "demo"
     source.mkdir(parents=True)
     assert resource_folder("demo/examples", "examples/demo") == source

@@ -9,7 +9,8 @@ import pytest
 
 from libreseed.delivery.remembered import Remembered
 from libreseed.network.overlay import Overlay
-from support.running import StartNode, asked, offer
+from libreseed.packages.integrity import sha512
+from support.running import StartNode, asked, eventually, offer
 from upstream.fake_registry import Drop, FakeRegistry, Reply
 
 NAMES = ("@corp/tool", "internal-x")
@@ -206,6 +207,7 @@ async def test_offline_the_swarm_still_has_it(
     holder = await start_node("holder", upstream=upstream.url)
     packument = (await holder.get("/lodash")).json()
     tarball = (await holder.get(tarball_of("lodash"))).body
+    await eventually(lambda: holder.node._seeding.shared(sha512(tarball)) and not holder.node._announcing.waiting)
     upstream.requests.clear()
     node = await start_node("node", holder, **settings, offline=True)
     integrity = packument["versions"]["1.0.0"]["dist"]["integrity"]

@@ -152,7 +152,7 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
-    gc.disable()  # what an install makes it needs to its end
+    gc.set_threshold(100_000)  # what an install makes it needs to its end: looking for rubbish is a twentieth of it
     workspace = chosen_workspace(root)
     project = workspace.project
     if change.is_wanted and workspace.folder and not change.workspaces:

@@ -85,6 +85,7 @@ class _Hunt:
         self._waiting: list[Download] = []
         self._attempts: set[asyncio.Task[BlobRef]] = set()
         self._changed = asyncio.Event()
+        self._asked_all = False
         self._claims = self._start(self._take_claims())
 
     async def run(self) -> BlobRef:
@@ -101,7 +102,11 @@ class _Hunt:
                     last_error = error
             self._start_waiting()
             if not self._attempts and self._claims.done():
-                raise last_error or NotFoundError(f"Nobody offers {_short(self._wanted)} in the swarm.")
+                if self._asked_all:
+                    raise last_error or NotFoundError(f"Nobody offers {_short(self._wanted)} in the swarm.")
+                # What a neighbour had was no good; others may have better.
+                self._fetcher.overlay.doubt_holder(self._wanted.digest)
+                self._claims = self._start(self._ask())
             self._changed.clear()
             await self._changed.wait()
 
@@ -128,6 +133,7 @@ class _Hunt:
             await self._ask()
 
     async def _ask(self, *, nearby: bool = False) -> None:
+        self._asked_all = self._asked_all or not nearby
         holders = self._fetcher.overlay.find_holders(self._wanted.digest, nearby=nearby)
         async with contextlib.aclosing(holders) as claims:
             async for claim in claims:

@@ -109,7 +109,7 @@ class Pool:
     async def close(self) -> None:
         """End them all."""
         if self._starting is not None:
-            await asyncio.wait([self._starting])
+            await asyncio.gather(self._starting, return_exceptions=True)  # who asked was told
         await asyncio.gather(*(worker.end() for worker in self._workers))
 
     async def _start(self) -> None:

@@ -100,8 +100,12 @@ class Database:
                         self._connection.execute("ROLLBACK TO job")
                     self._connection.execute("RELEASE job")
         except sqlite3.Error as error:  # all of it was rolled back
-            for job in jobs:
-                job.error = job.error or error
+            if len(jobs) == 1:
+                jobs[0].error = jobs[0].error or error
+                return
+            for job in jobs:  # on a full disk, what only reads must not fail with what writes
+                job.forget()
+                self._transact([job])
 
 
 class _Job(Generic[T]):
@@ -120,6 +124,11 @@ class _Job(Generic[T]):
         except Exception as error:
             self.error = error
         return self.error is None
+
+    def forget(self) -> None:
+        """Take it as not run: what it did was undone."""
+        self.error = None
+        self._outcome.clear()
 
     def settle(self, path: Path) -> None:
         """Tell whoever waits."""
