@@ -42,6 +42,33 @@ def test_the_list_follows_nodes_look_up_and_goes_into_each_package_once():
     assert len(list(list_tree(LOCK, 0))) == 3
 
 
+def test_the_list_ends_with_the_workspaces_and_what_each_depends_on():
+    lockfile = read_lockfile(
+        orjson.dumps(
+            {
+                "packages": {
+                    "": {"workspaces": ["packages/*"], "dependencies": {"a": "1"}},
+                    "node_modules/a": entry(dependencies={"b": "1"}),
+                    "node_modules/b": entry(),
+                    "node_modules/@s/two": {"resolved": "packages/two", "link": True},
+                    "node_modules/one": {"resolved": "packages/one", "link": True},
+                    "packages/one": {"version": "1.1.0", "dependencies": {"@s/two": "*", "a": "1"}},
+                    "packages/two": {"version": "2.2.0"},
+                }
+            }
+        )
+    )
+    top = [
+        (0, "a", "1.0.0", False),
+        (0, "@s/two", "2.2.0", False),
+        (0, "one", "1.1.0", False),
+        (1, "@s/two", "2.2.0", True),
+        (1, "a", "1.0.0", False),
+    ]
+    assert [(line.depth, line.name, line.version, line.seen) for line in list_tree(lockfile, 0)] == top
+    assert len(list(list_tree(lockfile, 9))) == 6
+
+
 def test_the_reasons_lead_up_to_the_project():
     reasons = find_reasons(LOCK)
     assert reasons["node_modules/b"] == [Reason("packages/ws", "1")]

@@ -8,6 +8,7 @@ from typing import Any
 import nodesemver
 
 from libreseed.errors import InvalidInputError, NotFoundError
+from libreseed.modules.lockentry import LockedPackage, names_of
 from libreseed.modules.lockfile import Lockfile
 
 MAX_DEPTH = 100
@@ -45,8 +46,28 @@ class Outdated:
 
 
 def list_tree(lockfile: Lockfile, depth: int) -> Iterator[Listed]:
-    """Yield what the project depends on, down to `depth`, each package's own dependencies once."""
-    return _list_below(lockfile, "", 0, min(depth, MAX_DEPTH), set())
+    """Yield what the project depends on, down to `depth`, each package's own dependencies once; then, as npm does, its
+    workspaces, each with what it depends on itself."""
+    seen: set[str] = set()
+    depth = min(depth, MAX_DEPTH)
+    yield from _list_below(lockfile, "", 0, depth, seen)
+    for name, package in sorted(_workspaces(lockfile).items()):
+        again = package.origin in seen
+        yield Listed(0, name, "", package.location, lockfile.packages[package.origin].version, seen=again)
+        if not again:
+            seen.add(package.origin)
+            yield from _list_below(lockfile, package.origin, 1, depth + 1, seen)
+
+
+def _workspaces(lockfile: Lockfile) -> dict[str, LockedPackage]:
+    """Return the links that the project does not ask for by name."""
+    asked = lockfile.dependencies("")
+    links = {names_of(each.location)[-1]: each for each in lockfile.packages.values() if each.kind == "link"}
+    return {
+        name: link
+        for name, link in links.items()
+        if name not in asked.required and name not in asked.optional and link.origin in lockfile.packages
+    }
 
 
 def _list_below(lockfile: Lockfile, source: str, depth: int, limit: int, seen: set[str]) -> Iterator[Listed]:
