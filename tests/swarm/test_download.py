@@ -139,6 +139,23 @@ async def test_other_metadata_than_promised(
         await fetch(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)])
 
 
+async def test_other_metadata_is_refused_also_when_all_has_come_before_anybody_looks(
+    start_session: StartSession, tmp_path: Path
+) -> None:
+    seeder, leecher = await start_session(), await start_session()
+    torrent = torrent_of(tmp_path / "seed")
+    seeder.seed(torrent, tmp_path / "seed")
+    (tmp_path / "got").mkdir()
+    ref = replace(torrent.ref, length=torrent.ref.length + 1)
+    async with Download(leecher, ref, tmp_path / "got", [endpoint(seeder)], 20.0) as download:
+        async with asyncio.timeout(20):
+            while not download._flushed:  # noqa: ASYNC110 - what it waits for has no event
+                await asyncio.sleep(0.01)
+        for waiting in (download.first_piece, download.complete):
+            with pytest.raises(SwarmError, match="not the one file"):
+                await waiting()
+
+
 async def test_two_torrents_in_one_reference(start_session: StartSession, tmp_path: Path) -> None:
     seeder, leecher = await start_session(), await start_session()
     torrent, other = torrent_of(tmp_path / "seed"), torrent_of(tmp_path / "seed", DATA[::-1])

@@ -118,9 +118,7 @@ class Download:
             self._changed.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            if self._error is not None:
-                raise self._error
+        while self._error is None and not condition():
             self._changed.clear()
             left = self._progressed + self._stall - asyncio.get_running_loop().time()
             try:
@@ -130,6 +128,8 @@ class Download:
                     f"No data of {self.ref.sha512.hex()[:16]}… from {len(self.peers)} known peers"
                     f" for {self._stall:.0f} s."
                 ) from None
+        if self._error is not None:  # perhaps told of together with what was waited for
+            raise self._error
 
     def _on_alert(self, alert: lt.alert) -> None:
         match alert:
