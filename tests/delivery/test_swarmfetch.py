@@ -1,7 +1,7 @@
 """Fetching by claims, among them lies: holders are real sessions, found through a real overlay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from libreseed.delivery import swarmfetch
 from libreseed.delivery.flow import Flow
 from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, SwarmError, UnavailableError
-from libreseed.network.claims import HeldBlob
+from libreseed.network.claims import Claim, HeldBlob
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.network.shelf import MemoryShelf
 from libreseed.packages.integrity import sha512
@@ -98,8 +98,17 @@ async def test_by_claim(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: 
 
 async def test_nobody_has_it(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
     await join(fetcher, stack, tmp_path / "holder")
+    searches: list[bytes] = []
+    search = fetcher.overlay.find_holders
+
+    def counted(digest: bytes, *, nearby: bool = False) -> AsyncGenerator[Claim, None]:
+        searches.append(digest)
+        return search(digest, nearby=nearby)
+
+    fetcher.overlay.find_holders = counted  # type: ignore[method-assign]
     with pytest.raises(NotFoundError, match="Nobody offers"):
         await fetcher.fetch(Wanted(DIGEST))
+    assert searches == [DIGEST]
 
 
 async def test_other_bytes_are_refused_and_their_holder_remembered(

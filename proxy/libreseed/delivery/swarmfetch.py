@@ -133,15 +133,18 @@ class _Hunt:
             await self._ask()
 
     async def _ask(self, *, nearby: bool = False) -> None:
-        self._asked_all = self._asked_all or not nearby
+        self._asked_all |= not nearby
+        heard = False
         holders = self._fetcher.overlay.find_holders(self._wanted.digest, nearby=nearby)
         async with contextlib.aclosing(holders) as claims:
             async for claim in claims:
+                heard = True
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
                 if self._wanted.checked is not None and ref != self._wanted.checked:
                     log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._wanted))
                 elif claim.length <= MAX_BLOB and claim.endpoint not in self._fetcher.liars:
                     self._offer(ref, [claim.endpoint])
+        self._asked_all |= not heard  # without a claim nothing ended the search early
 
     def _offer(self, ref: BlobRef, peers: Iterable[Endpoint]) -> None:
         known = self._downloads.get(ref)
