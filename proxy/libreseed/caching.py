@@ -1,13 +1,14 @@
 """Small results that are slow to come by, kept in the user's cache folder from one command to the next."""
 
-import os
-import tempfile
 from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from libreseed.errors import StoreError
+from libreseed.store.files import write_atomically
 
 
 def recall(file: Path, key: Hashable) -> Any:
@@ -24,13 +25,11 @@ def keep(file: Path, key: Hashable, value: Any) -> None:
 
     A cache that cannot be written stays empty.
     """
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(orjson.dumps({"key": repr(key), "value": value}))
-            Path(name).replace(file)
-        except OSError:
-            Path(name).unlink()
-            raise
+    with suppress(StoreError):
+        write_atomically(file, orjson.dumps({"key": repr(key), "value": value}))
+
+
+def identity(file: Path) -> tuple[str, int, int]:
+    """Return what differs when a file does: its path, time of change and size. Blocks; raises OSError."""
+    found = file.stat()
+    return str(file), found.st_mtime_ns, found.st_size

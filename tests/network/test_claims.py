@@ -68,7 +68,7 @@ def test_claim_of_a_place_that_cannot_be_refused() -> None:
             read_claim(reference + endpoint, bytes(64), PEER)
 
 
-@pytest.mark.parametrize("size", [1, 77, 79])
+@pytest.mark.parametrize("size", [0, 1, 77, 79])
 def test_malformed_announcement(size: int) -> None:
     with pytest.raises(InvalidInputError):
         list(read_blobs(bytes(size)))

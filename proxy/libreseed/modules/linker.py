@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from io import BufferedReader, BufferedWriter
 
 _FICLONE = 0x40049409
 _CHUNK = 1 << 20
@@ -64,17 +65,7 @@ def _clone(source: str, target: str) -> None:
     """Make a file that shares the blocks of another until one of them changes (ioctl_ficlone(2))."""
     import fcntl
 
-    original = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(original).st_mode & 0o777
-        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            fcntl.ioctl(copy, _FICLONE, original)
-            os.fchmod(copy, mode)
-        finally:
-            os.close(copy)
-    finally:
-        os.close(original)
+    _make(source, target, lambda original, copy: fcntl.ioctl(copy, _FICLONE, original.fileno()))
 
 
 def _link(source: str, target: str) -> None:
@@ -82,19 +73,17 @@ def _link(source: str, target: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    original = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        found = os.fstat(original)
-        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, found.st_mode & 0o777)
-        try:
-            while data := os.read(original, _CHUNK):
-                while data:
-                    data = data[os.write(copy, data) :]
-            os.fchmod(copy, found.st_mode & 0o777)
-        finally:
-            os.close(copy)
-    finally:
-        os.close(original)
+    def fill(original: BufferedReader, copy: BufferedWriter) -> None:
+        while data := original.read(_CHUNK):
+            copy.write(data)
+
+    _make(source, target, fill)
+
+
+def _make(source: str, target: str, fill: Callable[[BufferedReader, BufferedWriter], object]) -> None:
+    with open(source, "rb") as original, open(target, "xb") as copy:  # noqa: PTH123
+        fill(original, copy)
+        os.fchmod(copy.fileno(), os.fstat(original.fileno()).st_mode & 0o777)
 
 
 WAYS: dict[str, _Put] = {"clone": _clone, "link": _link, "copy": _copy}

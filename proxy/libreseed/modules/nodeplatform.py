@@ -1,13 +1,12 @@
 """What the Node on the PATH says of itself and of the system that it runs on."""
 
 import asyncio
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
 
-from libreseed.caching import keep, recall
+from libreseed.caching import identity, keep, recall
 from libreseed.errors import UnavailableError
 from libreseed.npm import find_command
 from libreseed.processes import run
@@ -60,6 +59,5 @@ async def detect_platform(cache: Path, *, timeout: float = PROBE_TIMEOUT) -> Pla
 
 def _identity(node: str) -> tuple[str, int, int] | None:
     """Return what differs when the program does, or None where that cannot be told."""
-    path = os.path.realpath(node)
-    found = os.stat(path)  # noqa: PTH116
-    return (path, found.st_mtime_ns, found.st_size) if found.st_size >= _SMALLEST else None
+    found = identity(Path(node).resolve())
+    return found if found[2] >= _SMALLEST else None

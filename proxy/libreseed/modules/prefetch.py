@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,9 @@ TIMEOUT = 300.0
 
 _GONE = frozenset({400, 401, 403, 404})
 
-_Put = Callable[[bytes | LibreseedError | None], None]
+_Item = bytes | LibreseedError | None
+"""A line of the answer, why there is none, or its end."""
+_Put = Callable[[_Item], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,59 +53,53 @@ async def prefetch(
     Raises UnavailableError: no answer, or it broke off.
     """
     loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[bytes | LibreseedError | None] = asyncio.Queue()
+    arrived: asyncio.Queue[_Item] = asyncio.Queue()
 
-    def put(item: bytes | LibreseedError | None) -> None:
+    def put(item: _Item) -> None:
         with suppress(RuntimeError):  # the loop is gone
             loop.call_soon_threadsafe(arrived.put_nowait, item)
 
     connection = connect(url, timeout=TIMEOUT)
     reading = asyncio.create_task(asyncio.to_thread(_read, connection, url, packages, headers or {}, put))
-    store = _Store()
+    store = ""
+    ended = False
     try:
-        while True:
-            items = [await arrived.get()]
-            while not arrived.empty():
-                items.append(arrived.get_nowait())
-            yield [*_arrivals(packages, filter(None, items), store)]
-            if None in items:
-                return
+        while not ended:
+            arrivals = []
+            for item in await _waiting(arrived):
+                if isinstance(item, LibreseedError):
+                    raise item
+                if item is None:
+                    ended = True
+                elif "store" in (line := orjson.loads(item)):
+                    store = line["store"] if os.access(line["store"], os.R_OK | os.X_OK) else ""
+                else:
+                    arrivals.append(_arrival(packages[line["number"]], line, store))
+            yield arrivals
     finally:
         _hang_up(connection)
         await reading
 
 
-@dataclass(slots=True)
-class _Store:
-    """Where the node on this machine keeps its tarballs, once it has said so."""
-
-    folder: str | None = None
-
-
-def _arrivals(
-    packages: Sequence[LockedPackage], items: Iterable[bytes | LibreseedError], store: _Store
-) -> Iterable[Arrival]:
-    for item in items:
-        if isinstance(item, LibreseedError):
-            raise item
-        line = orjson.loads(item)
-        if "store" in line:
-            store.folder = line["store"] if os.access(line["store"], os.R_OK | os.X_OK) else None
-        else:
-            yield _arrival(packages[line["number"]], line, store)
+async def _waiting(queue: asyncio.Queue[_Item]) -> list[_Item]:
+    """Wait for an item, and return all that are there then."""
+    items = [await queue.get()]
+    while not queue.empty():
+        items.append(queue.get_nowait())
+    return items
 
 
-def _arrival(package: LockedPackage, line: dict[str, Any], store: _Store) -> Arrival:
+def _arrival(package: LockedPackage, line: dict[str, Any], store: str) -> Arrival:
     if "error" in line:
         kind = NotFoundError if line["status"] in _GONE else UnavailableError
         message = f"{package.label} is not to be had: {line['error']}"
         return Arrival(package, error=kind(message, hint="See: libreseed doctor"))
     file = None
-    if store.folder is not None and package.digest is not None:
+    if store and package.digest is not None:
         name = package.digest.hex()
-        file = f"{store.folder}/{name[:2]}/{name}"
-        file = file if os.access(file, os.R_OK) else None
-    return Arrival(package, line["source"], None if file is None else Path(file))
+        place = f"{store}/{name[:2]}/{name}"
+        file = Path(place) if os.access(place, os.R_OK) else None
+    return Arrival(package, line["source"], file)
 
 
 def _read(

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nodesemver
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.modules.lockentry import LockedPackage, names_of
+from libreseed.modules.lockentry import names_of
 from libreseed.modules.lockfile import Lockfile
 
 MAX_DEPTH = 100
@@ -51,40 +51,31 @@ def list_tree(lockfile: Lockfile, depth: int) -> Iterator[Listed]:
     seen: set[str] = set()
     depth = min(depth, MAX_DEPTH)
     yield from _list_below(lockfile, "", 0, depth, seen)
-    for name, package in sorted(_workspaces(lockfile).items()):
-        again = package.origin in seen
-        yield Listed(0, name, "", package.location, lockfile.packages[package.origin].version, seen=again)
-        if not again:
-            seen.add(package.origin)
-            yield from _list_below(lockfile, package.origin, 1, depth + 1, seen)
-
-
-def _workspaces(lockfile: Lockfile) -> dict[str, LockedPackage]:
-    """Return the links that the project does not ask for by name."""
     asked = lockfile.dependencies("")
-    links = {names_of(each.location)[-1]: each for each in lockfile.packages.values() if each.kind == "link"}
-    return {
-        name: link
-        for name, link in links.items()
-        if name not in asked.required and name not in asked.optional and link.origin in lockfile.packages
-    }
+    for location, package in sorted(lockfile.packages.items()):
+        name = names_of(location)[-1] if package.kind == "link" and package.origin in lockfile.packages else ""
+        if name and name not in asked.required and name not in asked.optional:
+            yield from _list_at(lockfile, Listed(0, name, "", location, "", seen=False), depth + 1, seen)
 
 
 def _list_below(lockfile: Lockfile, source: str, depth: int, limit: int, seen: set[str]) -> Iterator[Listed]:
     dependencies = lockfile.dependencies(source)
     for name, range_ in sorted({**dependencies.optional, **dependencies.required}.items()):
-        location = lockfile.find(source, name)
-        if location is None:
-            if name in dependencies.required:
-                yield Listed(depth, name, range_, None, "", seen=False)
-            continue
-        target = _real(lockfile, location)
-        again = target in seen
-        version = lockfile.packages[target].version if target else ""
-        yield Listed(depth, name, range_, location, version, seen=again)
-        if depth < limit and not again:
-            seen.add(target)
-            yield from _list_below(lockfile, target, depth + 1, limit, seen)
+        line = Listed(depth, name, range_, lockfile.find(source, name), "", seen=False)
+        if line.location is not None:
+            yield from _list_at(lockfile, line, limit, seen)
+        elif name in dependencies.required:
+            yield line
+
+
+def _list_at(lockfile: Lockfile, line: Listed, limit: int, seen: set[str]) -> Iterator[Listed]:
+    """Yield the line of a package that is there, and what is below it."""
+    target = _real(lockfile, line.location or "")
+    again = target in seen
+    yield replace(line, version=lockfile.packages[target].version if target else "", seen=again)
+    if line.depth < limit and not again:
+        seen.add(target)
+        yield from _list_below(lockfile, target, line.depth + 1, limit, seen)
 
 
 def _real(lockfile: Lockfile, location: str) -> str:

@@ -24,7 +24,6 @@ class Staging:
         self._unpacked = folder / "unpacked"
         self._parts = folder / "parts"
         self._trees = folder / "trees"
-        self._keys: dict[tuple[str, str, bytes | None], str] = {}
 
     def open(self) -> None:
         """Make it ready, with the packages that an interrupted install has unpacked."""
@@ -51,7 +50,7 @@ class Staging:
 
     def part(self, package: LockedPackage) -> Path:
         """Return where the package may be unpacked; nothing is there."""
-        return self._parts / self._key(package)
+        return self._parts / _key(package)
 
     def finish(self, package: LockedPackage) -> None:
         """What is at `part` is whole."""
@@ -60,18 +59,16 @@ class Staging:
     def missing(self, packages: Iterable[LockedPackage]) -> list[LockedPackage]:
         """Return those of the packages that are not there whole."""
         there = set(os.listdir(self._unpacked))  # noqa: PTH208 - hot path
-        return [package for package in packages if self._key(package) not in there]
+        return [package for package in packages if _key(package) not in there]
 
     def place(self, package: LockedPackage) -> Path:
         """Return where the whole package is, or would be."""
-        return self._unpacked / self._key(package)
+        return self._unpacked / _key(package)
 
-    def _key(self, package: LockedPackage) -> str:
-        what = (package.location, package.origin, package.digest)
-        if what not in self._keys:
-            text = f"{package.location}\0{package.origin}\0".encode(errors="surrogateescape") + (package.digest or b"")
-            self._keys[what] = hashlib.sha256(text).hexdigest()[:32]
-        return self._keys[what]
+
+def _key(package: LockedPackage) -> str:
+    text = f"{package.location}\0{package.origin}\0".encode(errors="surrogateescape") + (package.digest or b"")
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _boot_id() -> str:

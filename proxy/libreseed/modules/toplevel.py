@@ -22,8 +22,8 @@ def link_top_level(folder: Path) -> None:
     for name, link in present:
         if link is not None and name not in taken:
             (folder / name).unlink()
-    for scoped in {name.partition("/")[0] for name in wanted if "/" in name}:
-        (folder / scoped).mkdir(exist_ok=True)
+    for name in {name.partition("/")[0] for name in wanted if "/" in name}:
+        (folder / name).mkdir(exist_ok=True)
     for name, target in wanted.items():
         if name not in taken:  # a package may be named package.json
             os.symlink(target, f"{folder}/{name}")  # noqa: PTH211 - hot path

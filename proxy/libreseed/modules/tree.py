@@ -97,20 +97,21 @@ class Tree:
         bringing = set()
         parents: set[str] = set()
         for package in self.packages:
+            if package.kind != "link" and package.location not in reused and package.location not in fresh:
+                continue  # it comes in another's tarball
             target = f"{staged}/{package.inner}"
-            if package.kind == "link" or package.location in reused or package.location in fresh:
-                parent = target.rpartition("/")[0]
-                if parent not in parents:
-                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - hot path
-                    parents.add(parent)
-                if os.path.lexists(target):
-                    remove(Path(target))  # what another's tarball has brought there
+            parent = target.rpartition("/")[0]
+            if parent not in parents:
+                os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - hot path
+                parents.add(parent)
+            if os.path.lexists(target):
+                remove(Path(target))  # what another's tarball has brought there
             if package.kind == "link":
                 # As seen from its place in the tree, not from the staging.
                 os.symlink(os.path.relpath(self._root / package.origin, self.home(package).parent), target)  # noqa: PTH211
             elif package.location in reused:
                 link_files(self.home(package), Path(target))
-            elif package.location in fresh:
+            else:
                 os.rename(fresh[package.location], target)  # noqa: PTH104 - hot path
                 if os.path.isdir(f"{target}/node_modules"):  # noqa: PTH112 - hot path
                     bringing.add(package.location)

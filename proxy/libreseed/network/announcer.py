@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from libreseed.network.claims import BLOBS_PER_DATAGRAM, HeldBlob
+from libreseed.network.claims import HeldBlob
 from libreseed.network.lookup import Lookup
-from libreseed.network.messages import Want
+from libreseed.network.messages import BLOBS_PER_DATAGRAM, Want
 from libreseed.network.neighbours import Neighbours
 from libreseed.network.routing import Peer, distance
 from libreseed.network.tasks import each

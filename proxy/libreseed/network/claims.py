@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from libreseed.errors import BadRecordError, ForbiddenError, InvalidInputError
 from libreseed.network.addresses import Address, is_plausible, prefix_of
-from libreseed.network.messages import MAX_TARGETS
 from libreseed.network.nearness import Nearness
 from libreseed.network.recordbook import target_of
 from libreseed.packages.integrity import content_key
@@ -15,8 +14,6 @@ from libreseed.trust.records import Endpoint, pack_endpoint, unpack_endpoint
 
 LIFETIME = 3600.0
 """Seconds for which a claim stands when it is not announced again."""
-BLOBS_PER_DATAGRAM = MAX_TARGETS
-"""Keeps an announcement under 1200 bytes, so that it is not fragmented on the way."""
 MAX_ANSWER = 24
 """Claims of one key in one answer."""
 SELF = ("0.0.0.0", 0)  # noqa: S104  # never bound: it stands for whoever sends it
@@ -82,8 +79,8 @@ def read_claim(data: bytes, digest: bytes, told_by: Address) -> Claim:
 
 
 def read_blobs(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (target, reference) of each packed blob. Raises InvalidInputError."""
-    if len(data) % _BLOB:
+    """Yield (target, reference) of each packed blob; there is at least one. Raises InvalidInputError."""
+    if not data or len(data) % _BLOB:
         raise InvalidInputError("Packed blobs of a wrong length.")
     for at in range(0, len(data), _BLOB):
         yield data[at : at + 20], data[at + 20 : at + _BLOB]

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from libreseed.errors import InvalidInputError
 from libreseed.network import messages
-from libreseed.network.claims import BLOBS_PER_DATAGRAM, read_blobs
+from libreseed.network.addresses import Address
+from libreseed.network.claims import pack_self, read_blobs
+from libreseed.network.messages import BLOBS_PER_DATAGRAM
 from libreseed.network.neighbours import Neighbours
 from libreseed.network.routing import Peer
 from libreseed.network.wire import Fields
-from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,10 @@ _REMEMBERED = 4096
 
 
 class Holder(NamedTuple):
-    """Who says that he holds a blob, by his BitTorrent endpoint, and its reference (see `claims`)."""
+    """Who says that he holds a blob, by his overlay address, and his packed claim (see `claims`)."""
 
-    endpoint: Endpoint
-    reference: bytes
+    address: Address
+    claim: bytes
 
 
 _Asked = dict[bytes, "asyncio.Future[Holder | None]"]
@@ -117,13 +118,14 @@ class Inquiry:
     def _take(self, peer: Peer, asked: _Asked, fields: Fields | None) -> None:
         held: Mapping[bytes, bytes] = {}
         try:
-            held = dict(read_blobs(messages.read_held(fields))) if fields is not None else {}
+            if fields is not None and (packed := messages.read_held(fields)):
+                held = dict(read_blobs(packed))
         except InvalidInputError as error:
             log.debug("Answer of %s dropped: %s", peer, error)
         found = held.keys() & asked.keys()
         for target in found:
             if not asked[target].done():
-                asked[target].set_result(Holder((peer.ip, peer.p2p_port), held[target]))
+                asked[target].set_result(Holder(peer.address, pack_self(held[target], peer.p2p_port)))
                 self._remember(target, peer.id)
         self._in_vain[peer.id] = 0 if found else self._in_vain[peer.id] + len(asked)
         if self._in_vain[peer.id] >= PATIENCE:

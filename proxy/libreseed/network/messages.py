@@ -26,9 +26,8 @@ MAX_ITEM = 1400
 """Bytes of an encoded item: BEP 44's largest value, salt and keys, with room for the bencoding."""
 MAX_VALUES = 6000
 """Bytes of all values of an answer, so that it stays under one datagram."""
-MAX_TARGETS = 14
-"""Blobs asked about in one request: what is known of as many stays under 1200 bytes."""
-_TARGETS = MAX_TARGETS * ID_LENGTH
+BLOBS_PER_DATAGRAM = 14
+"""Blobs announced, or asked about, in one request: as many stay under 1200 bytes, so that nothing is fragmented."""
 _NODE4, _NODE6 = ID_LENGTH + 6, ID_LENGTH + 18
 
 
@@ -93,19 +92,20 @@ def read_store(fields: list[Any]) -> tuple[bytes, str, bytes]:
 def read_announce(fields: list[Any]) -> tuple[bytes, bytes]:
     """Read a request's token and packed blobs. Raises InvalidInputError."""
     match fields:
-        case [_, _, bytes(token), bytes(blobs)] if len(token) <= 32:
+        case [_, _, bytes(token), bytes(blobs)] if blobs and len(token) <= 32:
             return token, blobs
         case _:
             raise InvalidInputError("A malformed announce.")
 
 
 def read_have(fields: list[Any]) -> list[bytes]:
-    """Read the targets that a request asks about, at most MAX_TARGETS. Raises InvalidInputError."""
+    """Read the targets that a request asks about, at most BLOBS_PER_DATAGRAM. Raises InvalidInputError."""
     match fields:
-        case [_, _, bytes(targets)] if targets and len(targets) % ID_LENGTH == 0 and len(targets) <= _TARGETS:
-            return [targets[at : at + ID_LENGTH] for at in range(0, len(targets), ID_LENGTH)]
-        case _:
-            raise InvalidInputError("A malformed have.")
+        case [_, _, bytes(packed)] if packed and len(packed) % ID_LENGTH == 0:
+            targets = [packed[at : at + ID_LENGTH] for at in range(0, len(packed), ID_LENGTH)]
+            if len(targets) <= BLOBS_PER_DATAGRAM:
+                return targets
+    raise InvalidInputError("A malformed have.")
 
 
 def read_held(fields: list[Any]) -> bytes:

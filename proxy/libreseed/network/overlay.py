@@ -33,7 +33,6 @@ from libreseed.network.writer import ShelfWriter
 from libreseed.packages.integrity import content_key
 from libreseed.packages.names import key_text as key_text_of
 from libreseed.trust.items import SignedItem
-from libreseed.trust.records import pack_endpoint
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +202,7 @@ class Overlay:
             seen.add(claim)
             yield claim
         if nearby and (holder := await parts.inquiry.holder(target)) is not None:
-            for claim in _claims([holder.reference + pack_endpoint(holder.endpoint)], digest, holder.endpoint):
+            for claim in _claims([holder.claim], digest, holder.address):
                 if claim not in seen:
                     seen.add(claim)
                     yield claim

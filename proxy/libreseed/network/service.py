@@ -70,8 +70,6 @@ class Service:
     def _announce(self, sender: Address, fields: Fields) -> Fields:
         asker = self._meet(sender, fields)
         token, packed = messages.read_announce(fields)
-        if not packed:
-            raise InvalidInputError("An empty announcement.")
         if not asker.p2p_port:
             raise InvalidInputError("An announcement without a BitTorrent port.")
         accepted = 0

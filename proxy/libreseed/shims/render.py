@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from libreseed.caching import keep, recall
+from libreseed.caching import identity, keep, recall
 from libreseed.resources import resource_folder
 
 NAME = "libreseed"
@@ -32,19 +32,14 @@ def render_package(version: str, cache: Path | None = None) -> dict[str, bytes]:
     folders = [resource_folder(f"shims/templates/{name}", name) for name in FOLDERS]
     if cache is None:
         return _render(version, folders)
-    key = (version, *_identities(folders))
+    templates = [path for folder in folders for path in sorted(folder.glob(f"**/*{_SUFFIX}"))]
+    key = (version, *map(identity, templates))
     kept = recall(cache, key)
     if isinstance(kept, dict):
         return {path: text.encode() for path, text in kept.items()}
     files = _render(version, folders)
     keep(cache, key, {path: data.decode() for path, data in files.items()})
     return files
-
-
-def _identities(folders: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Return what differs when a template does."""
-    found = [(path, path.stat()) for folder in folders for path in sorted(folder.glob(f"**/*{_SUFFIX}"))]
-    return [(str(path), stat.st_mtime_ns, stat.st_size) for path, stat in found]
 
 
 def _render(version: str, folders: Sequence[Path]) -> dict[str, bytes]:

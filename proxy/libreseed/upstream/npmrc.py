@@ -73,10 +73,11 @@ async def read_settings(
     if choice == "none":
         return UpstreamSettings(registry=None)
     if choice == "auto":
-        config = await _effective_config(environment, directory, timeout)
+        project = await _told(project_folder(environment, directory, timeout=timeout))
+        config = await _effective_config(environment, project, timeout)
         registry = registry_url(config.get("registry"))
         if own.is_at(registry):
-            config = await _former_config(config, environment, directory, memory or Memory(), timeout)
+            config = await _former_config(config, environment, project, memory or Memory(), timeout)
             registry = registry_url(config.get("registry"))
         if own.is_at(registry):
             registry = registry_url(await _told(default_registry(environment, timeout=timeout)))
@@ -87,32 +88,31 @@ async def read_settings(
         if own.is_at(registry):
             raise ConfigError(f"The upstream {choice} is this server itself.", hint=_WAY_OUT)
         try:
-            config = await _effective_config(environment, directory, timeout)
+            project = await _told(project_folder(environment, directory, timeout=timeout))
+            config = await _effective_config(environment, project, timeout)
         except ConfigError as error:
             _log.warning("The upstream is used without npm's TLS, proxy and credentials. %s", error.message)
             config = {}
     return settings_of(registry, config, own, environment)
 
 
-async def _effective_config(environment: Mapping[str, str], directory: Path, timeout: float) -> dict[str, object]:
-    project = await _told(project_folder(environment, directory, timeout=timeout))
+async def _effective_config(environment: Mapping[str, str], project: Path, timeout: float) -> dict[str, object]:
     public = await _told(list_config(environment, project, timeout=timeout))
     return await asyncio.to_thread(_with_secrets, public, environment, project)
 
 
 async def _former_config(
-    config: Mapping[str, object], environment: Mapping[str, str], directory: Path, memory: Memory, timeout: float
+    config: Mapping[str, object], environment: Mapping[str, str], project: Path, memory: Memory, timeout: float
 ) -> dict[str, object]:
     """Return what `config` would be without what `libreseed setup` wrote: npm is asked with copies of its files."""
     variables = (f"{_PREFIX}userconfig", f"{_PREFIX}globalconfig")
     rest = {key: value for key, value in environment.items() if key.lower() not in variables}
     with tempfile.TemporaryDirectory(prefix="libreseed-npm-") as folder:
-        user, project = Path(folder) / "user", Path(folder) / "project"
-        npmrc = await _told(project_folder(environment, directory, timeout=timeout)) / ".npmrc"
+        user, former = Path(folder) / "user", Path(folder) / "project"
 
         def copy() -> None:
-            project.mkdir()
-            files = {user: config.get("userconfig"), project / ".npmrc": npmrc}
+            former.mkdir()
+            files = {user: config.get("userconfig"), former / ".npmrc": project / ".npmrc"}
             for target, source in files.items():
                 text = memory.former(Path(source)) if source and isinstance(source, str | Path) else None
                 target.write_bytes(encode(text or ""))
@@ -120,8 +120,8 @@ async def _former_config(
         await asyncio.to_thread(copy)
         # The machine's file too, because npm looks for it elsewhere when it is told where the project is.
         rest |= dict(zip(variables, (str(user), _text(config.get("globalconfig"))), strict=True))
-        public = await _told(list_config(rest, directory, project=project, timeout=timeout))
-        return await asyncio.to_thread(_with_secrets, public, rest, project)
+        public = await _told(list_config(rest, project, project=former, timeout=timeout))
+        return await asyncio.to_thread(_with_secrets, public, rest, former)
 
 
 async def _told(answer: Awaitable[T]) -> T:
