@@ -1,8 +1,10 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from libreseed.caching import keep, recall
+from libreseed.caching import drop_old, keep, recall
 
 
 def test_what_was_kept_is_recalled_under_the_same_key_only(tmp_path: Path) -> None:
@@ -27,3 +29,12 @@ def test_a_cache_that_cannot_be_written_stays_empty(tmp_path: Path) -> None:
     keep(tmp_path / "file", "a", 1)
     assert recall(tmp_path / "file", "a") is None
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_was_kept_long_ago_is_dropped(tmp_path: Path) -> None:
+    for name, age in (("old", 101), ("new", 99)):
+        keep(tmp_path / "folder" / name, "a", 1)
+        os.utime(tmp_path / "folder" / name, (time.time() - age,) * 2)
+    drop_old(tmp_path / "folder", 100)
+    assert os.listdir(tmp_path / "folder") == ["new"]
+    drop_old(tmp_path / "none", 100)

@@ -1,5 +1,6 @@
 """Small results that are slow to come by, kept in the user's cache folder from one command to the next."""
 
+import time
 from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,15 @@ def keep(file: Path, key: Hashable, value: Any) -> None:
     """
     with suppress(StoreError):
         write_atomically(file, orjson.dumps({"key": repr(key), "value": value}))
+
+
+def drop_old(folder: Path, seconds: float) -> None:
+    """Remove what was kept in a folder's files longer ago than that. Blocks."""
+    before = time.time() - seconds
+    with suppress(OSError):
+        for file in folder.iterdir():
+            if file.stat().st_mtime < before:
+                file.unlink()
 
 
 def identity(file: Path) -> tuple[str, int, int]:

@@ -107,6 +107,17 @@ def _own_npm_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("npm_config_omit_lockfile_registry_resolved", "false")
 
 
+@pytest.fixture(scope="session")
+def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(_cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests find out is not for the user's commands."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache_folder))
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "app").mkdir()

@@ -17,10 +17,11 @@ from libreseed.modules.files import as_store_error
 from libreseed.modules.lockentry import LockedPackage
 from libreseed.modules.lockfile import Lockfile, read_lockfile
 from libreseed.modules.locking import locked
-from libreseed.modules.plan import Plan, make_plan, out_of_step
+from libreseed.modules.plan import Plan, disagreement, make_plan, out_of_step
 from libreseed.modules.project import Project
 from libreseed.modules.resolver import Change, resolve, restored_on_failure
 from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
+from libreseed.modules.selection import Selection, recall_selection, select
 from libreseed.modules.shared import open_shared, prune
 from libreseed.modules.staging import Staging
 from libreseed.modules.toplevel import link_shims
@@ -77,8 +78,8 @@ async def install(
             workers = await stack.enter_async_context(Workers())
             if clean and shared is not None:
                 workers.expect_links()
-            lockfile = await _settle(project, opened, change, stack, progress, clean=clean)
-            plan = await make_plan(project, lockfile, omit, shims)
+            selection = await _settle(project, opened, change, omit, stack, progress, clean=clean)
+            plan = make_plan(project, selection, shims)
             done = await _bring_up_to_date(project, plan, opened, progress, workers, shared, clean=clean)
             await asyncio.to_thread(link_shims, project)
         # The tree is in place: a script that fails puts nothing back.
@@ -112,21 +113,33 @@ class _OnDemand:
 
 
 async def _settle(
-    project: Project, registry: _OnDemand, change: Change, stack: AsyncExitStack, progress: Progress, *, clean: bool
-) -> Lockfile:
-    """Return the lock file, up to date. What is changed for that goes back when the install fails."""
+    project: Project,
+    registry: _OnDemand,
+    change: Change,
+    omit: Collection[str],
+    stack: AsyncExitStack,
+    progress: Progress,
+    *,
+    clean: bool,
+) -> Selection:
+    """Return what belongs here of the lock file, brought up to date. What is changed for that goes back when the
+    install fails."""
+    manifest = project.read_manifest() if not clean and not change.specs else {}
+    # New workspaces and other overrides do not show in what the lock file says; npm finds out.
+    telling = not manifest.get("workspaces") and not manifest.get("overrides")
+    if clean or (telling and not change.is_wanted):
+        kept = await recall_selection(project, omit)
+        if kept is not None and disagreement(project, kept.asked) is None:
+            return kept
     before = await asyncio.to_thread(_read, project)
     if clean:
         if before is None:
             raise NotFoundError(f"There is no package-lock.json in {project.root}.", hint="Make it: libreseed install")
         if (problem := out_of_step(project, before)) is not None:
             raise InvalidInputError(problem, hint="Bring the lock file up to date: libreseed install")
-        return before
-    manifest = project.read_manifest() if not change.specs else {}
-    # New workspaces and other overrides do not show in what the lock file says; npm finds out.
-    telling = not manifest.get("workspaces") and not manifest.get("overrides")
+        return await select(before, omit)
     if before is not None and not change.is_wanted and telling and out_of_step(project, before) is None:
-        return before
+        return await select(before, omit)
     folders = before.asked if before is not None else ()
     stack.enter_context(restored_on_failure(project, *(Project(project.root / each).manifest for each in folders)))
     progress.stage("Resolving")
@@ -134,7 +147,7 @@ async def _settle(
     after = await asyncio.to_thread(_read, project)
     if after is None:
         raise InvalidInputError("npm wrote no package-lock.json.", hint="Does .npmrc turn it off?")
-    return after
+    return await select(after, omit)
 
 
 def _read(project: Project) -> Lockfile | None:

@@ -3,6 +3,7 @@
 Source: npm's documentation of package-lock.json.
 """
 
+import hashlib
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,11 +37,13 @@ _ASKED_FOR = (
 @dataclass(frozen=True, slots=True)
 class Lockfile:
     """`packages` by location, links and the folders that they lead to among them; `root` is what the project itself
-    depends on, `asked` the same as npm wrote it down, by kind, for the project ("") and each folder."""
+    depends on, `asked` the same as npm wrote it down, by kind, for the project ("") and each folder; `digest` is the
+    SHA-256 of the file."""
 
     root: Dependencies
     packages: Mapping[str, LockedPackage]
     asked: Mapping[str, Mapping[str, Any]]
+    digest: bytes
 
     def dependencies(self, location: str) -> Dependencies:
         """Return what the package there depends on; "" is the project. A link has none of its own."""
@@ -119,7 +122,8 @@ def read_lockfile(text: bytes) -> Lockfile:
     dependencies = root.dependencies(dev=True)
     _check_folders(packages, dependencies)
     folders = ["", *(location for location, package in packages.items() if package.kind == "folder")]
-    return Lockfile(dependencies, packages, {folder: asked_for(entries.get(folder, {})) for folder in folders})
+    asked = {folder: asked_for(entries.get(folder, {})) for folder in folders}
+    return Lockfile(dependencies, packages, asked, hashlib.sha256(text).digest())
 
 
 def _check_folders(packages: Mapping[str, LockedPackage], root: Dependencies) -> None:
