@@ -18,8 +18,8 @@ def packed(tmp_path, tarball):
 async def test_jobs_are_done_side_by_side_and_each_learns_its_own_outcome(tmp_path, packed):
     file, digest = packed
     async with Workers() as workers:
-        right = [workers.unpack(file, digest, tmp_path / f"right{number}") for number in range(10)]
-        wrong = [workers.unpack(file, bytes(64), tmp_path / f"wrong{number}") for number in range(10)]
+        right = [workers.unpack(file, digest, f"{tmp_path}/right{number}") for number in range(10)]
+        wrong = [workers.unpack(file, bytes(64), f"{tmp_path}/wrong{number}") for number in range(10)]
         mixed = [job for pair in zip(right, wrong, strict=True) for job in pair]
         outcomes = await asyncio.gather(*mixed, return_exceptions=True)
     assert outcomes[::2] == [file.stat().st_size] * 10
@@ -30,19 +30,19 @@ async def test_jobs_are_done_side_by_side_and_each_learns_its_own_outcome(tmp_pa
 async def test_what_the_disk_refuses_is_said(tmp_path, packed):
     async with Workers() as workers:
         with pytest.raises(StoreError, match="none"):
-            await workers.unpack(tmp_path / "none", bytes(64), tmp_path / "out")
+            await workers.unpack(tmp_path / "none", bytes(64), f"{tmp_path}/out")
 
 
 async def test_a_process_that_ends_is_one_clear_error(tmp_path, packed):
     file, digest = packed
     async with Workers() as workers:
-        await workers.unpack(file, digest, tmp_path / "zero")
+        await workers.unpack(file, digest, f"{tmp_path}/zero")
         for worker in workers._unpackers._workers:
             worker._process.kill()
         with pytest.raises(UnavailableError, match="has ended"):
-            await workers.unpack(file, digest, tmp_path / "one")
+            await workers.unpack(file, digest, f"{tmp_path}/one")
         with pytest.raises(UnavailableError, match="has ended"):
-            await workers.unpack(file, digest, tmp_path / "two")
+            await workers.unpack(file, digest, f"{tmp_path}/two")
 
 
 async def test_no_process_outlives_its_owner():

@@ -47,8 +47,10 @@ class Display:
         self._size += size
         if self._bar is not None and self._task is not None:
             counts = ", ".join(f"{count} {name}" for name, count in sorted(self._sources.items()))
-            rate = self._size / max(time.monotonic() - self._started, 0.001) / 1e6
-            self._bar.update(self._task, advance=1, sources=f"{counts}, {rate:.1f} MB/s")
+            if self._size:
+                rate = self._size / max(time.monotonic() - self._started, 0.001) / 1e6
+                counts += f", {rate:.1f} MB/s"
+            self._bar.update(self._task, advance=1, sources=counts)
 
 
 def packages(number: int) -> str:

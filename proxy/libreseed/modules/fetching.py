@@ -35,7 +35,7 @@ class Progress(Protocol):
         """A new stage begins, with `total` packages to do."""
 
     def advance(self, source: str, size: int) -> None:
-        """One more package is done; its tarball of `size` bytes came from `source`."""
+        """One more package is done; `source` had its tarball, of which `size` bytes were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ async def fetch_all(
     return fetched
 
 
+_Linking = dict[str, asyncio.Task[set[str]]]
+"""Location -> what tells, of that package and others, the locations of those that were taken from the shared files."""
+
+
 class _Fetching:
     def __init__(
         self,
@@ -95,16 +99,19 @@ class _Fetching:
         waiting = {package.location: package for package in registrys}
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            linking = self._link_ahead(registrys, tasks)
             for package in packages:
                 if package.kind == "packed":
                     tasks.create_task(self._pack(package))
             headers = await asyncio.to_thread(authorization, self._url, self._root)
             if registrys:
                 async with aclosing(prefetch(self._url, registrys, headers)) as news:
-                    async for arrivals in news:
-                        there = [*self._settled(arrivals, waiting)]
-                        for at in range(0, len(there), LINKED_IN_A_ROW):
-                            tasks.create_task(self._take_arrivals(there[at : at + LINKED_IN_A_ROW]))
+                    taking = [
+                        tasks.create_task(self._take_arrivals([*self._settled(arrivals, waiting)], linking, tasks))
+                        async for arrivals in news
+                    ]
+                for elsewhere in await asyncio.gather(*taking):
+                    waiting |= elsewhere
             if waiting:
                 from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
 
@@ -113,41 +120,54 @@ class _Fetching:
                     for package in waiting.values():
                         downloads.create_task(self._download(client, package))
 
-    def _settled(self, arrivals: Iterable[Arrival], waiting: dict[str, LockedPackage]) -> Iterator[Arrival]:
-        """Yield those whose files can be read here; leave in `waiting` what is to be downloaded."""
-        for arrival in arrivals:
-            if arrival.error is not None:
-                self._do_without(arrival.package, arrival.error)
-            elif arrival.file is None:
-                continue
-            else:
-                yield arrival
-            del waiting[arrival.package.location]
+    def _link_ahead(self, packages: Sequence[LockedPackage], tasks: asyncio.TaskGroup) -> _Linking:
+        """Take what was unpacked before from there, before it is known whether the node allows it."""
+        linking: _Linking = {}
+        if self._shared is not None:
+            for at in range(0, len(packages), LINKED_IN_A_ROW):
+                some = packages[at : at + LINKED_IN_A_ROW]
+                linking |= dict.fromkeys((each.location for each in some), tasks.create_task(self._link(some)))
+        return linking
 
-    async def _take_arrivals(self, arrivals: Sequence[Arrival]) -> None:
-        """Take what was unpacked before from there, and unpack the others."""
-        links = [link for arrival in arrivals if (link := self._link(arrival.package)) is not None]
-        outcomes = await self._workers.link(links) if links else []
-        taken = {link.place for link, done in zip(links, outcomes, strict=True) if done}
-        async with asyncio.TaskGroup() as tasks:
-            for arrival in arrivals:
-                package = arrival.package
-                if arrival.file is None:
-                    continue
-                if self._staging.place(package) in taken:
-                    self._count(arrival.source, os.stat(arrival.file).st_size)  # noqa: PTH116 - hot path
-                else:
-                    tasks.create_task(self._take(package, arrival.file, arrival.source, package.digest))
+    async def _link(self, packages: Sequence[LockedPackage]) -> set[str]:
+        """Take those of the packages whose files are there, and return their locations."""
+        links = {each.location: link for each in packages if (link := self._way_to_link(each)) is not None}
+        outcomes = await self._workers.link([*links.values()]) if links else []
+        return {location for location, done in zip(links, outcomes, strict=True) if done}
 
-    def _link(self, package: LockedPackage) -> Link | None:
+    def _way_to_link(self, package: LockedPackage) -> Link | None:
         """Return how to take a package from the shared files, if it is there."""
         shared = self._sharing(package)
         if shared is None or package.digest is None:
             return None
         entry = entry_of(shared, package.digest)
-        if not os.access(entry, os.R_OK):
-            return None
-        return Link(shared.way, entry, self._staging.part(package), self._staging.place(package))
+        return Link(shared.way, entry, self._staging.part(package)) if os.access(entry, os.R_OK) else None
+
+    def _settled(self, arrivals: Iterable[Arrival], waiting: dict[str, LockedPackage]) -> Iterator[Arrival]:
+        """Yield those that the node has; leave in `waiting` what it has not told of."""
+        for arrival in arrivals:
+            del waiting[arrival.package.location]
+            if arrival.error is not None:
+                self._do_without(arrival.package, arrival.error)
+            else:
+                yield arrival
+
+    async def _take_arrivals(
+        self, arrivals: Sequence[Arrival], linking: _Linking, tasks: asyncio.TaskGroup
+    ) -> dict[str, LockedPackage]:
+        """See to it that what the node has gets into the staging; return what is to be downloaded, by location."""
+        elsewhere = {}
+        for arrival in arrivals:
+            package = arrival.package
+            ahead = linking.get(package.location)
+            if ahead is not None and package.location in await ahead:
+                self._staging.finish(package)
+                self._count(arrival.source, 0)
+            elif (file := arrival.find_file()) is not None:
+                tasks.create_task(self._take(package, file, arrival.source, package.digest))
+            else:
+                elsewhere[package.location] = package
+        return elsewhere
 
     def _sharing(self, package: LockedPackage) -> Shared | None:
         return self._shared.apart if self._shared is not None and package.has_install_script else self._shared
@@ -157,7 +177,7 @@ class _Fetching:
         self._progress.advance(source, size)
 
     async def _download(self, client: "RegistryClient", package: LockedPackage) -> None:
-        tarball = self._staging.part(package).with_suffix(".tgz")
+        tarball = Path(f"{self._staging.part(package)}.tgz")
         try:
             source = await client.download(package, tarball)
         except LibreseedError as error:
@@ -169,7 +189,7 @@ class _Fetching:
     async def _pack(self, package: LockedPackage) -> None:
         try:
             async with self._packing:
-                folder = self._staging.part(package).with_suffix(".packed")
+                folder = Path(f"{self._staging.part(package)}.packed")
                 tarball = await pack(package, self._root, folder)
         except LibreseedError as error:
             self._do_without(package, error)

@@ -75,12 +75,15 @@ async def install(
     with locked(project):
         async with AsyncExitStack() as stack:
             opened = _OnDemand(registry, stack)
+            staging = Staging(project.folder / ".staging")
+            # When the workers have ended: what was linked ahead of a refusal must not stay.
+            stack.push_async_callback(asyncio.to_thread, staging.drop_parts)
             workers = await stack.enter_async_context(Workers())
             if clean and shared is not None:
                 workers.expect_links()
             selection = await _settle(project, opened, change, omit, stack, progress, clean=clean)
             plan = make_plan(project, selection, shims)
-            done = await _bring_up_to_date(project, plan, opened, progress, workers, shared, clean=clean)
+            done = await _bring_up_to_date(project, plan, opened, staging, progress, workers, shared, clean=clean)
             await asyncio.to_thread(link_shims, project)
         # The tree is in place: a script that fails puts nothing back.
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
@@ -168,6 +171,7 @@ async def _bring_up_to_date(
     project: Project,
     plan: Plan,
     registry: _OnDemand,
+    staging: Staging,
     progress: Progress,
     workers: Workers,
     shared: Path | None,
@@ -179,7 +183,6 @@ async def _bring_up_to_date(
             for tree in plan.trees:
                 await asyncio.to_thread(tree.refresh)
             return _Done(Counter())
-        staging = Staging(project.folder / ".staging")
         await asyncio.to_thread(staging.open)
         reused = set().union(*(tree.reusable() for tree in plan.trees)) if not clean else set()
         wanted = [each for each in plan.packages if each.kind in ("registry", "packed") and each.location not in reused]
@@ -200,7 +203,7 @@ async def _bring_up_to_date(
 
 
 def _replace(
-    plan: Plan, staging: Staging, fresh: Mapping[str, Path], reused: Collection[str], absent: Collection[str]
+    plan: Plan, staging: Staging, fresh: Mapping[str, str], reused: Collection[str], absent: Collection[str]
 ) -> None:
     try:
         staged = []

@@ -1,9 +1,9 @@
 """Takes unpacked packages into a project, file by file: as functions, and as a process that does nothing else.
 
 The process is started by path without site-packages, and this module imports next to nothing, so that it is ready at
-once; it ends with its stdin. A job a line: `way entry part place …`, all in hex: for each package how and from where to
-take it, a new folder to take it to, and the name of that once it is whole. Its outcome a line: for each package `1` if
-it was there as it was unpacked, else `0`.
+once; it ends with its stdin. A job a line: `way entry target …`, all in hex: for each package how and from where to
+take it, and a new folder to take it to. Its outcome a line: for each package `1` if it was there as it was unpacked,
+else `0`.
 """
 
 import os
@@ -94,19 +94,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the install too, which ends us
     for line in sys.stdin.buffer:
         words = [os.fsdecode(bytes.fromhex(word)) for word in line.decode().split()]
-        packages = zip(words[::4], words[1::4], words[2::4], words[3::4], strict=True)
-        print("".join("1" if _put(*package) else "0" for package in packages), flush=True)  # noqa: T201
-
-
-def _put(way: str, entry: str, part: str, place: str) -> bool:
-    if not take(entry, part, way):
-        return False
-    try:
-        os.rename(part, place)  # noqa: PTH104
-    except OSError:
-        _clear(part)
-        return False
-    return True
+        jobs = zip(words[1::3], words[2::3], words[::3], strict=True)
+        print("".join("1" if take(*job) else "0" for job in jobs), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -34,12 +34,21 @@ _Put = Callable[[_Item], None]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A tarball that the node has now: its source, and its file if it can be read here. Or why it will not come."""
+    """A tarball that the node has now: its source, and the folder of the node's store if it can be read here. Or why
+    it will not come."""
 
     package: LockedPackage
     source: str = ""
-    file: Path | None = None
+    store: str = ""
     error: LibreseedError | None = None
+
+    def find_file(self) -> Path | None:
+        """Return the tarball's file, if it can be read here. Blocks."""
+        if not self.store or self.package.digest is None:
+            return None
+        name = self.package.digest.hex()
+        place = Path(self.store, name[:2], name)
+        return place if os.access(place, os.R_OK) else None
 
 
 async def prefetch(
@@ -94,12 +103,7 @@ def _arrival(package: LockedPackage, line: dict[str, Any], store: str) -> Arriva
         kind = NotFoundError if line["status"] in _GONE else UnavailableError
         message = f"{package.label} is not to be had: {line['error']}"
         return Arrival(package, error=kind(message, hint="See: libreseed doctor"))
-    file = None
-    if store and package.digest is not None:
-        name = package.digest.hex()
-        place = f"{store}/{name[:2]}/{name}"
-        file = Path(place) if os.access(place, os.R_OK) else None
-    return Arrival(package, line["source"], file)
+    return Arrival(package, line["source"], store)
 
 
 def _read(

@@ -1,13 +1,15 @@
 """Where an install builds: aside, on the file system of the tree, and kept when it is interrupted.
 
-A package stands under its final name here once it is whole, so that the next install can go on with it. After a
-restart of the machine nothing here is trusted: what was written then may never have reached the disk.
+A package stands under its final name here once it is whole and the node lets us have it, so that the next install can
+go on with it. After a restart of the machine nothing here is trusted: what was written then may never have reached the
+disk.
 """
 
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from libreseed.modules.files import remove
@@ -48,26 +50,35 @@ class Staging:
         folder.mkdir()
         return folder
 
-    def part(self, package: LockedPackage) -> Path:
+    def part(self, package: LockedPackage) -> str:
         """Return where the package may be unpacked; nothing is there."""
-        return self._parts / _key(package)
+        return f"{self._parts}/{_key(package)}"
 
     def finish(self, package: LockedPackage) -> None:
-        """What is at `part` is whole."""
-        self.part(package).rename(self.place(package))
+        """What is at `part` is whole, and may be installed."""
+        os.rename(self.part(package), self.place(package))  # noqa: PTH104 - hot path
+
+    def drop_parts(self) -> None:
+        """Remove what was not finished, as far as the disk lets us."""
+        shutil.rmtree(self._parts, ignore_errors=True)
 
     def missing(self, packages: Iterable[LockedPackage]) -> list[LockedPackage]:
         """Return those of the packages that are not there whole."""
         there = set(os.listdir(self._unpacked))  # noqa: PTH208 - hot path
         return [package for package in packages if _key(package) not in there]
 
-    def place(self, package: LockedPackage) -> Path:
+    def place(self, package: LockedPackage) -> str:
         """Return where the whole package is, or would be."""
-        return self._unpacked / _key(package)
+        return f"{self._unpacked}/{_key(package)}"
 
 
 def _key(package: LockedPackage) -> str:
-    text = f"{package.location}\0{package.origin}\0".encode(errors="surrogateescape") + (package.digest or b"")
+    return _name(package.location, package.origin, package.digest or b"")
+
+
+@cache  # asked for several times in an install
+def _name(location: str, origin: str, digest: bytes) -> str:
+    text = f"{location}\0{origin}\0".encode(errors="surrogateescape") + digest
     return hashlib.sha256(text).hexdigest()[:32]
 
 

@@ -87,7 +87,7 @@ class Tree:
         """Return the package's folder in the tree."""
         return self.folder / package.inner
 
-    def build(self, staged: Path, fresh: Mapping[str, Path], reused: Collection[str]) -> None:
+    def build(self, staged: Path, fresh: Mapping[str, str], reused: Collection[str]) -> None:
         """Build the tree in the empty folder `staged`.
 
         `fresh` is where packages are unpacked, by location, `reused` which are taken from the present tree.

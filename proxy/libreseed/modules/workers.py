@@ -24,13 +24,11 @@ _PROGRAMS = Path(__file__).parent
 
 
 class Link(NamedTuple):
-    """How (see `modules.linker`) and from which entry of the shared files a package is to be taken, to a new folder
-    `part` which is renamed to `place` when it is whole."""
+    """How (see `modules.linker`) and from which entry of the shared files a package is to be taken, to a new folder."""
 
     way: str
     entry: str
-    part: Path
-    place: Path
+    target: str
 
 
 class Workers:
@@ -52,13 +50,13 @@ class Workers:
         """Start what links by now, so that it is ready when it is needed."""
         self._linkers.start()
 
-    async def unpack(self, tarball: Path, digest: bytes | None, target: Path, shared: Shared | None = None) -> int:
+    async def unpack(self, tarball: Path, digest: bytes | None, target: str, shared: Shared | None = None) -> int:
         """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, from the files
         that are there.
 
         Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
         """
-        job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": str(target)}
+        job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": target}
         way = {"shared": str(shared.folder), "way": shared.way} if shared is not None else {"way": ""}
         outcome = orjson.loads(await self._unpackers.ask(orjson.dumps({**job, **way})))
         if "refused" in outcome:
@@ -68,12 +66,12 @@ class Workers:
         return int(outcome["size"])
 
     async def link(self, links: Sequence[Link]) -> list[bool]:
-        """Put packages that are unpacked already into place. Tell of each whether that was possible.
+        """Take packages that are unpacked already. Tell of each whether that was possible.
 
         Raises UnavailableError.
         """
-        words = (word for link in links for word in (link.way, link.entry, link.part, link.place))
-        outcome = await self._linkers.ask(b" ".join(os.fsencode(word).hex().encode() for word in words))
+        words = (os.fsencode(word).hex() for link in links for word in link)
+        outcome = await self._linkers.ask(" ".join(words).encode())
         return [taken == ord("1") for taken in outcome.strip()]
 
 
