@@ -1,6 +1,5 @@
 """Swaps one folder for another in one step, where the system can."""
 
-import ctypes
 import os
 import sys
 from pathlib import Path
@@ -31,6 +30,8 @@ def exchange(new: Path, current: Path) -> None:
 def _exchange_at_once(new: Path, current: Path) -> bool:
     if sys.platform != "linux":
         return False
+    import ctypes  # slow to import, and a first install swaps nothing
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False
