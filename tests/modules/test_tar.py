@@ -16,7 +16,7 @@ names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 def read(data: bytes):
-    reader = TarReader(io.BytesIO(data))
+    reader = TarReader(io.BytesIO(data).read)
     return [(entry.path, b"".join(reader.content())) for entry in reader]
 
 
@@ -50,8 +50,22 @@ def test_a_broken_pax_header_is_an_integrity_error(data):
         read(block + tarfile.TarInfo("a").tobuf() + bytes(1024))
 
 
+@given(st.integers(0, 0o777), st.binary(min_size=100, max_size=100), st.integers(-70_000, 70_000))
+def test_a_header_is_taken_with_its_own_checksum_only(mode, path, difference):
+    header = bytearray(tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT))
+    header[0:108] = path + b"%07o\0" % mode
+    header[345:500] = b"\xff" * 155
+    total = sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
+    header[148:156] = b"%07o\0" % max(total + difference, 0)
+    if difference == 0:
+        assert read(bytes(header))
+    else:
+        with pytest.raises(IntegrityError, match="checksum"):
+            read(bytes(header))
+
+
 def test_what_is_not_read_is_skipped(tarball):
-    reader = TarReader(io.BytesIO(tarball(("a", b"x" * 700), ("b", b"y"), zipped=False)))
+    reader = TarReader(io.BytesIO(tarball(("a", b"x" * 700), ("b", b"y"), zipped=False)).read)
     assert [entry.path for entry in reader] == ["a", "b"]
 
 

@@ -17,7 +17,7 @@ from libreseed.modules.unpack import safe_path, unpack
 def extract(tmp_path):
     def extract(data: bytes):
         (tmp_path / "t.tgz").write_bytes(data)
-        return unpack(tmp_path / "t.tgz", hashlib.sha512(data).digest(), tmp_path / "out")
+        return unpack(str(tmp_path / "t.tgz"), hashlib.sha512(data).digest(), str(tmp_path / "out"))
 
     return extract
 
@@ -30,10 +30,10 @@ def info(name, kind, linkname=""):
 
 
 def test_drops_the_first_component(extract, tarball, tmp_path):
-    unpacked = extract(tarball(("package/a/b.js", b"1"), ("other/c.js", b"22"), ("package/", None)))
+    contents = extract(tarball(("package/a/b.js", b"1"), ("other/c.js", b"22"), ("package/", None)))
     assert (tmp_path / "out/a/b.js").read_bytes() == b"1"
     assert (tmp_path / "out/c.js").read_bytes() == b"22"
-    assert (unpacked.files, unpacked.size) == (2, 3)
+    assert (list(contents.folders), contents.files) == (["", "a"], {"a/b.js", "c.js"})
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,22 @@ def test_gnu_long_names(extract, tmp_path):
     assert (tmp_path / "out" / ("b" * 200)).is_file()
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("limit", ["IN_MEMORY", "IN_MEMORY_INFLATED"])
+def test_a_large_tarball_is_read_in_pieces(extract, tarball, tmp_path, monkeypatch, limit, zipped):
+    monkeypatch.setattr(unpack_module, limit, 1)
+    data = bytes(range(256)) * 4096
+    extract(tarball(("package/big", data), ("package/a", b"1"), zipped=zipped))
+    assert (tmp_path / "out/big").read_bytes() == data
+    assert (tmp_path / "out/a").read_bytes() == b"1"
+
+
+def test_a_gzip_file_of_several_parts(extract, tarball, tmp_path):
+    plain = tarball(("package/a", b"1"), ("package/b", b"2"), zipped=False)
+    extract(gzip.compress(plain[:1000]) + gzip.compress(plain[1000:]))
+    assert (tmp_path / "out/b").read_bytes() == b"2"
+
+
 def test_a_tar_that_is_not_zipped(extract, tarball, tmp_path):
     extract(tarball(("package/a", b"1"), zipped=False))
     assert (tmp_path / "out/a").read_bytes() == b"1"
@@ -88,7 +104,7 @@ def test_a_tar_that_is_not_zipped(extract, tarball, tmp_path):
 def test_nothing_is_unpacked_that_has_another_hash(tarball, tmp_path):
     (tmp_path / "t.tgz").write_bytes(tarball(("package/a", b"1")))
     with pytest.raises(IntegrityError, match="sha512"):
-        unpack(tmp_path / "t.tgz", bytes(64), tmp_path / "out")
+        unpack(str(tmp_path / "t.tgz"), bytes(64), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -103,6 +119,7 @@ def test_nothing_is_unpacked_that_has_another_hash(tarball, tmp_path):
         ("C:/evil", b""),
         ("package/C:evil", b""),
         ("package/" + "x" * 256, b""),
+        ("package/" + "\U0001f4e6" * 64, b""),
         info("package/link", tarfile.SYMTYPE, "/etc/passwd"),
         info("package/link", tarfile.SYMTYPE, "inside"),
         info("package/hard", tarfile.LNKTYPE, "package/a"),
@@ -132,7 +149,9 @@ def test_too_many_entries_are_refused(extract, tarball, monkeypatch):
         extract(tarball(*((f"p/{number}", b"") for number in range(4))))
 
 
-def test_a_decompression_bomb_is_refused(extract, tarball, tmp_path):
+@pytest.mark.parametrize("in_memory", [2**20, 0])
+def test_a_decompression_bomb_is_refused(extract, tarball, tmp_path, monkeypatch, in_memory):
+    monkeypatch.setattr(unpack_module, "IN_MEMORY", in_memory)
     with pytest.raises(IntegrityError, match="far more"):
         extract(tarball(("package/zeros", bytes(40 * 2**20))))
     assert not (tmp_path / "out").exists()

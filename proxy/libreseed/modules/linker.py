@@ -33,11 +33,12 @@ def take(entry: str, target: str, way: str) -> bool:
             return True
     except (OSError, ValueError):
         pass
-    _clear(target)
+    clear(target)
     return False
 
 
-def _clear(folder: str) -> None:
+def clear(folder: str) -> None:
+    """Remove a folder, if it is there, as far as that is possible."""
     if os.path.lexists(folder):
         import shutil  # slow to import, and hardly ever needed
 

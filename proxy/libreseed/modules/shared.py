@@ -71,7 +71,7 @@ def take_package(shared: Shared, tarball: Path, digest: bytes, target: Path) -> 
     except OSError:
         taken = False
     if not taken:
-        unpack(tarball, digest, target)
+        unpack(str(tarball), digest, str(target))
 
 
 def prune(shared: Shared) -> int:
@@ -94,9 +94,9 @@ def _make(entry: Path, tarball: Path, digest: bytes) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=entry.parent))
     try:
-        unpacked = unpack(tarball, digest, work / "files")
+        contents = unpack(str(tarball), digest, str(work / "files"))
         # The file's own time is the last that is not too late, by the same clock as that of the others.
-        (work / "stamp").write_text(str(unpacked.files))
+        (work / "stamp").write_text(str(len(contents.files)))
         if entry.exists():
             entry.rename(work / "spoilt")
         work.joinpath("whole").mkdir()

@@ -31,7 +31,7 @@ def _outcome(job: dict[str, str]) -> dict[str, object]:
         if job["way"] and digest is not None:
             take_package(Shared(Path(job["shared"]), job["way"]), tarball, digest, target)
         else:
-            unpack(tarball, digest, target)
+            unpack(str(tarball), digest, str(target))
         return {"size": os.stat(job["tarball"]).st_size}  # noqa: PTH116
     except LibreseedError as error:
         return {"refused": error.message}
