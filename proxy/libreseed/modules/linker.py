@@ -9,7 +9,7 @@ else `0`.
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BufferedReader, BufferedWriter
 
 _FICLONE = 0x40049409
@@ -35,6 +35,18 @@ def take(entry: str, target: str, way: str) -> bool:
         pass
     clear(target)
     return False
+
+
+def take_all(source: str, target: str, folders: Iterable[str], files: Iterable[str], way: str) -> None:
+    """Take what was just unpacked in the folder `source` into `target`, a new folder. Blocks; raises OSError.
+
+    `folders` and `files` are paths below it, as `modules.unpack.Contents` has them; `way` is as in `take`.
+    """
+    put = WAYS[way]
+    for folder in folders:
+        os.mkdir(f"{target}/{folder}")  # noqa: PTH102
+    for file in files:
+        put(f"{source}/{file}", f"{target}/{file}")
 
 
 def clear(folder: str) -> None:

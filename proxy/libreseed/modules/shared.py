@@ -6,6 +6,8 @@ edits it for all projects. So packages with install scripts are copied then, and
 to since is made anew: later projects get what was checked. Entries that nobody has installed from for 30 days go.
 """
 
+import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -13,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from libreseed.modules.linker import WAYS, take
+from libreseed.modules.linker import WAYS, clear, take, take_all
 from libreseed.modules.unpack import unpack
 
 UNUSED = 30 * 86400.0
@@ -66,11 +68,9 @@ def take_package(shared: Shared, tarball: Path, digest: bytes, target: Path) -> 
     if take(entry, str(target), shared.way):
         return
     try:
-        _make(Path(entry), tarball, digest)
-        taken = take(entry, str(target), shared.way)
-    except OSError:
-        taken = False
-    if not taken:
+        _make(entry, tarball, digest, str(target), shared.way)
+    except OSError:  # a full cache is no reason to fail
+        clear(str(target))
         unpack(str(tarball), digest, str(target))
 
 
@@ -90,18 +90,21 @@ def prune(shared: Shared) -> int:
     return removed
 
 
-def _make(entry: Path, tarball: Path, digest: bytes) -> None:
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=entry.parent))
+def _make(entry: str, tarball: Path, digest: bytes, target: str, way: str) -> None:
+    """Unpack a package into a new entry, which replaces a spoilt one, and into `target` from there."""
+    work = f"{entry}.{secrets.token_hex(8)}"
+    spoilt = f"{work}.spoilt"
+    os.makedirs(work)  # noqa: PTH103 - hot path
     try:
-        contents = unpack(str(tarball), digest, str(work / "files"))
+        contents = unpack(str(tarball), digest, f"{work}/files")
         # The file's own time is the last that is not too late, by the same clock as that of the others.
-        (work / "stamp").write_text(str(len(contents.files)))
-        if entry.exists():
-            entry.rename(work / "spoilt")
-        work.joinpath("whole").mkdir()
-        for part in ("files", "stamp"):
-            (work / part).rename(work / "whole" / part)
-        (work / "whole").rename(entry)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        with open(f"{work}/stamp", "w") as stamp:  # noqa: PTH123 - hot path
+            stamp.write(str(len(contents.files)))
+        take_all(f"{work}/files", target, contents.folders, contents.files, way)
+        if os.path.lexists(entry):
+            os.rename(entry, spoilt)  # noqa: PTH104
+        os.rename(work, entry)  # noqa: PTH104 - hot path
+    except BaseException:
+        clear(work)
+        raise
+    clear(spoilt)
