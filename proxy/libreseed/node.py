@@ -137,6 +137,7 @@ class Node:
             self._cleanup.push_async_callback(self._upstream.close)
         self._seeding = Seeding(blobs, self._catalogue, self._session)
         fetcher = SwarmFetcher(self._overlay, self._session, blobs, self._seeding)
+        self._cleanup.push_async_callback(fetcher.close)
         packument_store = PackumentStore(database)
         bundled = await asyncio.to_thread(BundledPackage, __version__)
         ownership = Ownership(publications, self.trust, self._upstream, bundled, access)
@@ -180,6 +181,7 @@ class Node:
         self._announcing = Announcing(self._overlay)
         if settings.share:
             sources.on_upstream = self._mirroring.add
+        self._overlay.on_bundle = self._seeding.bundle
         self._seeding.on_shared = self._announcing.add
         self._seeding.on_dropped = self._announcing.withdraw
         releases = Releases(

@@ -74,7 +74,7 @@ async def test_they_come_from_there_alone(
     status = (await node.get("/-/libreseed/status")).json()
     assert (status["mirroring"], status["announcing"], status["store"]["tarballs"]) == (0, 0, 1)
     assert node.node._seeding.find(node.node._catalogue.tarball(name, tarball_of(name).rpartition("/")[2])) is not None
-    assert not [ref for ref, shared in node.node._seeding._held.values() if shared]
+    assert not [held.ref for held in node.node._seeding._held.values() if held.shared]
 
 
 @pytest.mark.parametrize("name", NAMES)

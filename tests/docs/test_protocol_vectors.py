@@ -15,7 +15,8 @@ from libreseed.network.recordbook import target_of
 from libreseed.packages.integrity import content_key, sha512
 from libreseed.packages.names import key_text
 from libreseed.packages.packument import portable
-from libreseed.swarm.torrents import make_torrent, piece_length
+from libreseed.swarm.bundle import Member, make_bundle
+from libreseed.swarm.torrents import Torrent, make_torrent, piece_length, pieces_root
 from libreseed.trust.history import Event, history_root, merkle_root
 from libreseed.trust.items import SignedItem, salt_for, signed_bytes
 from libreseed.trust.keys import PrivateKey
@@ -42,20 +43,33 @@ def computed_key(given: Vector, _: Path) -> dict[str, object]:
     return {"salt": salt_for(text), "overlay target": target_of(text)}
 
 
-def computed_torrent(given: Vector, folder: Path) -> dict[str, object]:
-    pattern, times = given["input"][0].split(" x ")
+def torrent_of(text: str, folder: Path) -> Torrent:
+    pattern, times = text.split(" x ")
     data = bytes.fromhex(pattern) * int(times)
     file = folder / sha512(data).hex()
     file.write_bytes(data)
-    torrent = make_torrent(file, sha512(data))
-    info = torrent.metadata.removeprefix(b"d4:info").partition(b"12:piece layers")[0]
+    return make_torrent(file, sha512(data))
+
+
+def info_of(metadata: bytes) -> bytes:
+    return metadata.removeprefix(b"d4:info").partition(b"12:piece layers")[0]
+
+
+def computed_torrent(given: Vector, folder: Path) -> dict[str, object]:
+    torrent = torrent_of(given["input"][0], folder)
     return {
-        "sha512": sha512(data),
-        "piece length": piece_length(len(data)),
+        "sha512": torrent.ref.sha512,
+        "piece length": piece_length(torrent.ref.length),
         "v1": torrent.ref.v1,
         "v2": torrent.ref.v2,
-        "info": info,
+        "info": info_of(torrent.metadata),
     }
+
+
+def computed_bundle(given: Vector, folder: Path) -> dict[str, object]:
+    torrents = [torrent_of(text, folder) for text in given["input"]]
+    bundle = make_bundle(Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in torrents)
+    return {"v2": bundle.v2, "info": info_of(bundle.metadata)}
 
 
 def computed_json(given: Vector, _: Path) -> dict[str, object]:
@@ -152,6 +166,7 @@ def endpoint(text: str) -> tuple[str, int]:
 INPUTS = {
     "key": {"text"},
     "torrent": {"input"},
+    "bundle": {"input"},
     "canonical json": {"input"},
     "mirror snapshot": {"packument"},
     "publisher snapshot": {"document"},
@@ -167,6 +182,7 @@ INPUTS = {
 COMPUTED: dict[str, Callable[[Vector, Path], dict[str, object]]] = {
     "key": computed_key,
     "torrent": computed_torrent,
+    "bundle": computed_bundle,
     "canonical json": computed_json,
     "mirror snapshot": computed_mirror_snapshot,
     "publisher snapshot": computed_publisher_snapshot,

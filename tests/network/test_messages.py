@@ -17,6 +17,10 @@ READERS: list[Callable[[list[object]], object]] = [
     messages.read_find,
     messages.read_store,
     messages.read_announce,
+    messages.read_have,
+    messages.read_held,
+    messages.read_bundle,
+    messages.read_bundled,
     messages.read_count,
     lambda fields: messages.read_found(fields, "127.0.0.1"),
 ]
@@ -91,3 +95,19 @@ def test_oversized_store_is_refused() -> None:
 
 def test_values_fit() -> None:
     assert messages.fit([bytes(10)] * 5, 35) == [bytes(10)] * 3
+
+
+def test_targets_are_limited() -> None:
+    for read, most in ((messages.read_have, 14), (messages.read_bundle, 48)):
+        targets = [bytes([number]) * 20 for number in range(most + 1)]
+        assert read([bytes(20), 1, b"".join(targets[:-1])]) == targets[:-1]
+        for packed in (b"".join(targets), b"", bytes(19)):
+            with pytest.raises(InvalidInputError):
+                read([bytes(20), 1, packed])
+
+
+def test_a_bundle_has_a_v2_infohash_or_none() -> None:
+    for v2 in (b"", bytes(32)):
+        assert messages.read_bundled([bytes(20), 1, v2]) == v2
+    with pytest.raises(InvalidInputError):
+        messages.read_bundled([bytes(20), 1, bytes(20)])

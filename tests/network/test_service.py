@@ -73,6 +73,26 @@ async def test_claim_has_the_address_that_sent_it(spawn: Spawn, raw_peer: RawPee
     assert [claim.endpoint async for claim in node.find_holders(held.digest)] == [("127.0.0.1", 5000)]
 
 
+async def test_a_neighbour_bundles_what_it_announces(spawn: Spawn) -> None:
+    holder = await spawn()
+    asker = await spawn(holder)
+    held = [blob() for _ in range(3)]
+    await holder.announce(held[:2])
+    asked: list[list[bytes]] = []
+    holder.on_bundle = lambda digests: asked.append([*digests]) or bytes([7] * 32)  # type: ignore[func-returns-value]
+    digests = [each.digest for each in held]
+    assert await asker.request_bundle(("127.0.0.1", holder.p2p_port), digests) == bytes([7] * 32)
+    assert asked == [digests[:2]]
+    assert await asker.request_bundle(("127.0.0.1", holder.p2p_port + 1), digests) == b"", "that is no neighbour"
+
+
+async def test_a_malformed_answer_is_no_bundle(spawn: Spawn, raw_peer: RawPeers) -> None:
+    peer, node = await raw_peer(), await spawn()
+    await node.bootstrap([text(peer.address)])
+    peer.handlers["bundle"] = lambda sender, fields: [peer.node_id, 5000, b"short"]
+    assert await node.request_bundle(("127.0.0.1", 5000), [bytes(64), bytes([1] * 64)]) == b""
+
+
 async def test_announcement_without_a_port_is_ignored(spawn: Spawn, raw_peer: RawPeers) -> None:
     peer, node, held = await raw_peer(), await spawn(), blob()
     token = await peer.token(node)

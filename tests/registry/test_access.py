@@ -150,7 +150,7 @@ async def test_a_pinned_publishers_package_is_fetched_and_not_passed_on(start_no
     got = await reader.get(TARBALL)
     assert (got.body, got.source) == (make_tarball("@acme/tool", "1.0.0"), "swarm")
     assert not shared(reader, DIGEST)
-    assert not any(held for _, held in reader.node._seeding._held.values()), "nor its snapshot"
+    assert not any(held.shared for held in reader.node._seeding._held.values()), "nor its snapshot"
 
 
 async def test_npm_access(node: Local) -> None:

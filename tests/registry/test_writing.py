@@ -159,7 +159,7 @@ async def test_unpublish_one_version(node: Local) -> None:
     assert (await node.ask("DELETE", f"{tarball}/-rev/{document['_rev']}")).status == 200
     assert (await node.ask("DELETE", f"/pkg/-/pkg-7.0.0.tgz/-rev/{document['_rev']}")).status == 404
     assert list((await snapshot(node)).torrents) == ["1.0.0"]
-    assert ref.v1 not in {held.v1 for held, _ in node.node._seeding._held.values()}, "no longer seeded"
+    assert ref.v1 not in {held.ref.v1 for held in node.node._seeding._held.values()}, "no longer seeded"
     assert digest not in announced(node), "nor announced"
     again = await node.publish("pkg", "1.1.0")
     assert (again.status, "published already" in again.json()["error"]) == (409, True)

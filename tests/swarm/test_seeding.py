@@ -8,8 +8,9 @@ from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.swarm.bundle import MAX_FILE
 from libreseed.swarm.download import Download
-from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.seeding import Incoming, Seeding
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef
 from swarm.conftest import DATA, StartSession, endpoint, torrent_of
@@ -124,6 +125,47 @@ async def test_a_file_from_an_incoming_folder(holder: Holder) -> None:
     assert await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=("fork", "fork-1.0.0.tgz")) == ref
     assert holder.catalogue.tarballs == 2
     assert holder.told == [ref], "it is told of once"
+
+
+async def test_several_files_at_once_of_which_one_is_wrong(holder: Holder) -> None:
+    blobs = [DATA, DATA[1:], DATA[2:]]
+    files = []
+    for data in blobs:
+        file = holder.blobs.incoming_dir() / "file"
+        file.write_bytes(data if data is not blobs[1] else b"other")
+        files.append(Incoming(file, sha512(data), shared=True, tarball=("pkg", f"pkg-{len(data)}.tgz")))
+    first, wrong, last = await holder.seeding.add_files(files)
+    assert isinstance(wrong, IntegrityError)
+    assert (first, last) == (holder.seeding.shared(DIGEST), holder.seeding.shared(sha512(DATA[2:])))
+    assert holder.told == [first, last]
+    assert holder.catalogue.tarballs == 2
+    assert holder.seeding.find(sha512(DATA[1:])) is None
+
+
+async def add_all(holder: Holder, *blobs: bytes, shared: bool = True) -> list[bytes]:
+    return [(await holder.seeding.add_bytes(data, sha512(data), shared=shared)).sha512 for data in blobs]
+
+
+async def test_bundles_have_what_is_shared_and_small(holder: Holder) -> None:
+    small = await add_all(holder, DATA, DATA[1:])
+    large = await add_all(holder, bytes(MAX_FILE), bytes(MAX_FILE + 1))
+    secret = await add_all(holder, DATA[2:], shared=False)
+    v2 = holder.seeding.bundle(small)
+    assert len(v2) == 32
+    assert v2 == holder.seeding.bundle([*small, *secret, large[1], bytes(64)])
+    assert v2 != holder.seeding.bundle([*small, large[0]]) != b""
+    assert holder.seeding.bundle([small[0], *secret]) == b"", "one blob is no bundle"
+
+
+async def test_a_bundle_ends_with_any_of_its_blobs(holder: Holder) -> None:
+    v2 = holder.seeding.bundle(await add_all(holder, DATA, DATA[1:]))
+    assert v2 in seeded(holder.session)
+    await holder.seeding.drop(DIGEST)
+    assert v2 not in seeded(holder.session)
+
+
+def seeded(session: Session) -> set[bytes]:
+    return {handle.info_hashes().v2.to_bytes() for handle in session._session.get_torrents()}
 
 
 async def test_drop(holder: Holder, start_session: StartSession, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.torrents import info_hashes
 from swarm.conftest import StartSession, torrent_of
 
 
@@ -41,11 +42,11 @@ async def test_stop(start_session: StartSession, tmp_path: Path) -> None:
 
 async def test_one_torrent_twice(start_session: StartSession, tmp_path: Path) -> None:
     session = await start_session()
-    torrent = torrent_of(tmp_path)
-    handle = session.download(torrent.ref, tmp_path / "a", [], lambda _: None)
+    hashes = info_hashes(torrent_of(tmp_path).ref)
+    handle = session.download(hashes, tmp_path / "a", [], lambda _: None)
     with pytest.raises(SwarmError, match="Cannot start"):
-        session.download(torrent.ref, tmp_path / "b", [], lambda _: None)
-    session.forget(torrent.ref, handle)
-    session.forget(torrent.ref, handle)
+        session.download(hashes, tmp_path / "b", [], lambda _: None)
+    session.forget(hashes, handle)
+    session.forget(hashes, handle)
     session.add_peers(handle, [("127.0.0.1", 1)])
-    session.download(torrent.ref, tmp_path / "b", [], lambda _: None)
+    session.download(hashes, tmp_path / "b", [], lambda _: None)

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from libreseed.delivery.bundling import Bundling, Part
 from libreseed.delivery.flow import Flow
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
 from libreseed.network.overlay import Overlay
@@ -59,8 +60,13 @@ class SwarmFetcher:
         self.session = session
         self.blobs = blobs
         self.seeding = seeding
+        self.bundling = Bundling(overlay, session, blobs, seeding)
         self.liars: set[Endpoint] = set()
         """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
+
+    async def close(self) -> None:
+        """End what is under way for several at once."""
+        await self.bundling.close()
 
     async def fetch(self, wanted: Wanted) -> BlobRef:
         """Fetch, check, store and seed a blob.
@@ -83,7 +89,8 @@ class _Hunt:
         self._wanted = wanted
         self._downloads: dict[BlobRef, Download] = {}
         self._waiting: list[Download] = []
-        self._attempts: set[asyncio.Task[BlobRef]] = set()
+        self._bundled: dict[BlobRef, list[Endpoint]] = {}
+        self._attempts: set[asyncio.Task[BlobRef | None]] = set()
         self._changed = asyncio.Event()
         self._asked_all = False
         self._claims = self._start(self._take_claims())
@@ -96,7 +103,8 @@ class _Hunt:
             for attempt in [attempt for attempt in self._attempts if attempt.done()]:
                 self._attempts.discard(attempt)
                 try:
-                    return attempt.result()
+                    if (found := attempt.result()) is not None:
+                        return found
                 except LibreseedError as error:
                     log.info("An attempt at %s failed: %s", _short(self._wanted), error)
                     last_error = error
@@ -143,8 +151,19 @@ class _Hunt:
                 if self._wanted.checked is not None and ref != self._wanted.checked:
                     log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._wanted))
                 elif claim.length <= MAX_BLOB and claim.endpoint not in self._fetcher.liars:
-                    self._offer(ref, [claim.endpoint])
+                    self._take(ref, claim.endpoint, nearby=nearby)
         self._asked_all |= not heard  # without a claim nothing ended the search early
+
+    def _take(self, ref: BlobRef, holder: Endpoint, *, nearby: bool) -> None:
+        """Try a bundle with who is nearby. Further holders wait until it has failed: a blob must not come by its own
+        torrent, which it is seeded by once it is there, at the same time."""
+        if ref in self._bundled:
+            self._bundled[ref].append(holder)
+        elif nearby and ref not in self._downloads:
+            self._bundled[ref] = []
+            self._attempts.add(self._start(self._attempt_bundled(ref, holder)))
+        else:
+            self._offer(ref, [holder])
 
     def _offer(self, ref: BlobRef, peers: Iterable[Endpoint]) -> None:
         known = self._downloads.get(ref)
@@ -166,6 +185,21 @@ class _Hunt:
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
+    async def _attempt_bundled(self, ref: BlobRef, holder: Endpoint) -> BlobRef | None:
+        """Return None when the blob's own torrent is tried instead."""
+        wanted = self._wanted
+        try:
+            found = await self._fetcher.bundling.fetch(holder, Part(ref, wanted.started, wanted.shared, wanted.tarball))
+        except LibreseedError as error:
+            if isinstance(error, IntegrityError):
+                self._note_liars([holder], error)
+            if others := self._bundled.pop(ref):
+                self._offer(ref, others)
+            raise
+        if found is None:
+            self._offer(ref, [holder, *self._bundled.pop(ref)])
+        return found
+
     async def _attempt(self, download: Download) -> BlobRef:
         wanted = self._wanted
         async with download:
@@ -181,11 +215,14 @@ class _Hunt:
                 download.file, wanted.digest, shared=wanted.shared, tarball=wanted.tarball
             )
         except IntegrityError as error:
-            self._fetcher.liars.update(download.peers)
-            while len(self._fetcher.liars) > _LIARS:
-                self._fetcher.liars.pop()
-            log.warning("%s came with wrong bytes from %s: %s", _short(wanted), _list(download.peers), error)
+            self._note_liars(download.peers, error)
             raise
+
+    def _note_liars(self, holders: Collection[Endpoint], error: IntegrityError) -> None:
+        self._fetcher.liars.update(holders)
+        while len(self._fetcher.liars) > _LIARS:
+            self._fetcher.liars.pop()
+        log.warning("%s came with wrong bytes from %s: %s", _short(self._wanted), _list(holders), error)
 
 
 def _short(wanted: Wanted) -> str:

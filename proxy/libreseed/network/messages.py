@@ -8,6 +8,7 @@ be asked) and its BitTorrent port (0: none):
     store     id, port, token, key text, item        → id, port, accepted (0 or 1)
     announce  id, port, token, packed blobs          → id, port, accepted (number of blobs)
     have      id, port, targets                      → id, port, packed blobs (those of them that it seeds)
+    bundle    id, port, targets                      → id, port, infohash of a torrent of those of them that it seeds
 """
 
 from collections.abc import Iterable
@@ -28,6 +29,8 @@ MAX_VALUES = 6000
 """Bytes of all values of an answer, so that it stays under one datagram."""
 BLOBS_PER_DATAGRAM = 14
 """Blobs announced, or asked about, in one request: as many stay under 1200 bytes, so that nothing is fragmented."""
+BUNDLED = 48
+"""Blobs asked for in one torrent: as many targets stay under 1200 bytes."""
 _NODE4, _NODE6 = ID_LENGTH + 6, ID_LENGTH + 18
 
 
@@ -100,12 +103,21 @@ def read_announce(fields: list[Any]) -> tuple[bytes, bytes]:
 
 def read_have(fields: list[Any]) -> list[bytes]:
     """Read the targets that a request asks about, at most BLOBS_PER_DATAGRAM. Raises InvalidInputError."""
+    return _read_targets(fields, BLOBS_PER_DATAGRAM)
+
+
+def read_bundle(fields: list[Any]) -> list[bytes]:
+    """Read the targets that a request wants in one torrent, at most BUNDLED. Raises InvalidInputError."""
+    return _read_targets(fields, BUNDLED)
+
+
+def read_bundled(fields: list[Any]) -> bytes:
+    """Read the v2 infohash in the answer to a bundle, empty when there is none. Raises InvalidInputError."""
     match fields:
-        case [_, _, bytes(packed)] if packed and len(packed) % ID_LENGTH == 0:
-            targets = [packed[at : at + ID_LENGTH] for at in range(0, len(packed), ID_LENGTH)]
-            if len(targets) <= BLOBS_PER_DATAGRAM:
-                return targets
-    raise InvalidInputError("A malformed have.")
+        case [_, _, bytes(v2)] if len(v2) in (0, 32):
+            return v2
+        case _:
+            raise InvalidInputError("A malformed answer to bundle.")
 
 
 def read_held(fields: list[Any]) -> bytes:
@@ -153,6 +165,14 @@ def fit(values: Iterable[bytes], room: int = MAX_VALUES) -> list[bytes]:
             break
         fitting.append(value)
     return fitting
+
+
+def _read_targets(fields: list[Any], most: int) -> list[bytes]:
+    match fields:
+        case [_, _, bytes(packed)] if packed and len(packed) % ID_LENGTH == 0 and len(packed) <= most * ID_LENGTH:
+            return [packed[at : at + ID_LENGTH] for at in range(0, len(packed), ID_LENGTH)]
+        case _:
+            raise InvalidInputError("A malformed list of targets.")
 
 
 def _unpack_nodes(data: bytes, size: int, told_by: str) -> list[Peer]:

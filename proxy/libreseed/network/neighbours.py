@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from libreseed.errors import InvalidInputError
 from libreseed.network import messages
@@ -13,6 +14,8 @@ from libreseed.network.routing import Peer, Table
 from libreseed.network.wire import Fields, Wire
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MAX_PROBES = 64
 """Newcomers asked for their id at the same time: their requests cost us one each."""
@@ -89,6 +92,10 @@ class Neighbours:
         """Hand packed blobs to a peer; return how many it took."""
         return await self._count(peer, "announce", [token, blobs])
 
+    async def bundle(self, peer: Peer, targets: bytes) -> bytes:
+        """Ask a peer for a torrent of several of its blobs; return its v2 infohash, empty when it makes none."""
+        return await self._answer(peer, "bundle", [targets], messages.read_bundled) or b""
+
     async def token(self, peer: Peer) -> bytes:
         """Return a write token of a peer, empty when it gives none."""
         future: asyncio.Future[Found | None] = asyncio.get_running_loop().create_future()
@@ -132,15 +139,19 @@ class Neighbours:
         return [self.own.node_id, self.own.p2p_port]
 
     async def _count(self, peer: Peer, method: str, arguments: Fields) -> int:
+        return await self._answer(peer, method, arguments, messages.read_count) or 0
+
+    async def _answer(self, peer: Peer, method: str, arguments: Fields, read: Callable[[Fields], T]) -> T | None:
+        """Return what is read in the answer of a peer; None when there is none, or none that can be read."""
         future: asyncio.Future[Fields | None] = asyncio.get_running_loop().create_future()
         self.ask(peer, method, arguments, lambda fields: None if future.done() else future.set_result(fields))
         fields = await future
         try:
-            return messages.read_count(fields) if fields is not None else 0
+            return read(fields) if fields is not None else None
         except InvalidInputError as error:
             log.debug("Answer of %s dropped: %s", peer, error)
             self._lose(peer)
-            return 0
+            return None
 
     def _take_in(self, address: Address, fields: Fields | None) -> Peer | None:
         """Enter whoever answered into the table; None when the answer does not say who."""

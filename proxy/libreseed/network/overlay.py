@@ -22,7 +22,7 @@ from libreseed.network.persistence import Persistence
 from libreseed.network.recordbook import RecordBook, RecordLimits, Validator, target_of, validate_package
 from libreseed.network.roundtrips import RoundTrips
 from libreseed.network.routing import Peer, Table
-from libreseed.network.service import Service
+from libreseed.network.service import Bundler, Service
 from libreseed.network.shelf import RecordShelf
 from libreseed.network.sockets import bind_udp
 from libreseed.network.tally import Tally
@@ -33,6 +33,7 @@ from libreseed.network.writer import ShelfWriter
 from libreseed.packages.integrity import content_key
 from libreseed.packages.names import key_text as key_text_of
 from libreseed.trust.items import SignedItem
+from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,12 @@ class _Parts:
 
 
 class Overlay:
-    """One node of the overlay. Call `start` before anything else, and `stop` at the end."""
+    """One node of the overlay. Call `start` before anything else, and `stop` at the end. `on_bundle` is called for who
+    wants several of our blobs in one torrent."""
 
     def __init__(self, settings: OverlaySettings, shelf: RecordShelf, validator: Validator = validate_package) -> None:
         self.p2p_port = settings.p2p_port
+        self.on_bundle: Bundler = lambda _: b""
         self._settings = settings
         self._shelf = shelf
         self._persistence = Persistence(shelf)
@@ -219,6 +222,13 @@ class Overlay:
         """The neighbour that says it holds this has not delivered: it is not asked for a while."""
         self._parts.inquiry.doubt(target_of(content_key(digest)))
 
+    async def request_bundle(self, holder: Endpoint, digests: Sequence[bytes]) -> bytes:
+        """Ask a neighbour, by its BitTorrent endpoint, for one torrent of those of these blobs that it holds, at most
+        48 of 1 MiB; return its v2 infohash. Empty when it makes none, or is no neighbour."""
+        peers = [peer for peer in self._parts.neighbours.table if (peer.ip, peer.p2p_port) == holder]
+        targets = [target_of(content_key(digest)) for digest in digests]
+        return await self._parts.neighbours.bundle(peers[0], b"".join(targets)) if peers else b""
+
     @property
     def _parts(self) -> _Parts:
         if self._running is None:
@@ -247,7 +257,7 @@ class Overlay:
         )
         claims = ClaimBook(node_id, settings.claim_limits)
         k, alpha = settings.k, settings.alpha
-        handlers.update(Service(neighbours, records, claims, self._blobs, k).handlers)
+        handlers.update(Service(neighbours, records, claims, self._blobs, self._bundle, k).handlers)
         return _Parts(
             wire,
             neighbours,
@@ -260,6 +270,9 @@ class Overlay:
             writer,
             tasks,
         )
+
+    def _bundle(self, digests: Sequence[bytes]) -> bytes:
+        return self.on_bundle(digests)
 
     def _joined(self, peer: Peer) -> None:
         if self._running:

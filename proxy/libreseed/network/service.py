@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 
 from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
 from libreseed.network import messages
@@ -17,17 +18,28 @@ from libreseed.trust.items import SignedItem
 
 log = logging.getLogger(__name__)
 
+Bundler = Callable[[Sequence[bytes]], bytes]
+"""Returns the v2 infohash of a torrent of the blobs with these SHA-512 that it seeds from now on, or nothing."""
+
 
 class Service:
-    """The handlers of the five requests (see messages). Nothing else can be called from outside."""
+    """The handlers of the six requests (see messages). Nothing else can be called from outside."""
 
     def __init__(
-        self, neighbours: Neighbours, records: RecordBook, claims: ClaimBook, own_blobs: dict[bytes, HeldBlob], k: int
+        self,
+        neighbours: Neighbours,
+        records: RecordBook,
+        claims: ClaimBook,
+        own_blobs: dict[bytes, HeldBlob],
+        bundle: Bundler,
+        k: int,
     ) -> None:
+        """`bundle` makes the torrent of own blobs that somebody asks for (see `Overlay.on_bundle`)."""
         self._neighbours = neighbours
         self._records = records
         self._claims = claims
         self._own_blobs = own_blobs
+        self._bundle_own = bundle
         self._k = k
         self._tokens = Tokens()
         self.handlers: dict[str, Handler] = {
@@ -36,6 +48,7 @@ class Service:
             "store": self._store,
             "announce": self._announce,
             "have": self._have,
+            "bundle": self._bundle,
         }
 
     def _ping(self, sender: Address, fields: Fields) -> Fields:
@@ -87,6 +100,11 @@ class Service:
         targets = messages.read_have(fields)
         blobs = self._own_blobs if self._neighbours.own.p2p_port else {}
         return self._answer(b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs))
+
+    def _bundle(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        found = [self._own_blobs.get(target) for target in messages.read_bundle(fields)]
+        return self._answer(self._bundle_own([own.digest for own in found if own is not None]))
 
     def _nearest(self, target: bytes, sender: Address, asker: messages.Header) -> list[Peer]:
         silent = self._neighbours.wire.round_trips.is_silent

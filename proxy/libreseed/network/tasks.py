@@ -34,7 +34,7 @@ class Tasks:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("A background task of the overlay failed: %r", error, exc_info=error)
+            log.error("A background task failed: %r", error, exc_info=error)
 
 
 async def each(work: Callable[[T], Coroutine[None, None, None]], items: Iterable[T], limit: int) -> None:

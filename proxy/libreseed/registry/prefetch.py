@@ -24,8 +24,8 @@ from libreseed.registry.bodies import read_json
 from libreseed.registry.permissions import Permissions
 
 MAX_TARBALLS = 20_000
-SIDE_BY_SIDE = 24
-"""Tarballs on their way at a time. With many more each takes so long that it looks as if nobody delivered it."""
+SIDE_BY_SIDE = 192
+"""Tarballs on their way at a time: so many that what a neighbour has is fetched in bundles."""
 
 _BODY_LIMIT = 16 << 20
 _Wanted = tuple[str, str, bytes]

@@ -2,21 +2,41 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from libreseed.errors import StoreError
+from libreseed.errors import LibreseedError, StoreError
 from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import BlobEntry, Catalogue
+from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, Member
+from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import Session
-from libreseed.swarm.torrents import Torrent, make_torrent
+from libreseed.swarm.torrents import Torrent, make_torrent, pieces_root
 from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
 
 Tarball = tuple[str, str]
 """Package name and file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file in an incoming folder that is to be stored under its SHA-512, and named `tarball`; `shared` when others
+    may have it."""
+
+    file: Path
+    digest: bytes
+    shared: bool
+    tarball: Tarball | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    ref: BlobRef
+    shared: bool
+    root: bytes
 
 
 class Seeding:
@@ -29,7 +49,8 @@ class Seeding:
         self._blobs = blobs
         self._catalogue = catalogue
         self._session = session
-        self._held: dict[bytes, tuple[BlobRef, bool]] = {}
+        self._offers = Offers(session)
+        self._held: dict[bytes, _Held] = {}
 
     async def open(self, withheld: Collection[bytes] = frozenset()) -> None:
         """Seed again what was held before, but for `withheld`, by SHA-512; forget what has gone from the disk.
@@ -47,24 +68,24 @@ class Seeding:
                 self._hold(replace(entry, shared=entry.shared and entry.ref.sha512 not in withheld))
             if number % 100 == 99:
                 await asyncio.sleep(0)
-        self.on_shared([ref for ref, shared in self._held.values() if shared])
+        self.on_shared([held.ref for held in self._held.values() if held.shared])
 
     def find(self, digest: bytes) -> BlobRef | None:
         """Return the blob with this SHA-512 if it is held, from memory."""
         held = self._held.get(digest)
-        return held[0] if held else None
+        return held.ref if held else None
 
     def shared(self, digest: bytes) -> BlobRef | None:
         """Return the blob with this SHA-512 if it is held and others may have it."""
         held = self._held.get(digest)
-        return held[0] if held and held[1] else None
+        return held.ref if held and held.shared else None
 
     async def check(self, digest: bytes) -> bool:
         """Tell whether a held blob is still what was stored. If not, it is forgotten, to be fetched again."""
         held = self._held.get(digest)
         if held is None:
             return False
-        intact = await self._blobs.is_intact(digest, held[0].length)
+        intact = await self._blobs.is_intact(digest, held.ref.length)
         if not intact and self._held.get(digest) is held:  # nobody was quicker, and has it whole again
             log.warning("Blob %s… was damaged on the disk; forgotten.", digest.hex()[:16])
             await self.drop(digest)
@@ -73,7 +94,7 @@ class Seeding:
     def cached(self, digest: bytes) -> bytes | None:
         """Return the bytes of a held blob, intact, if they are at hand without waiting for the disk."""
         held = self._held.get(digest)
-        return self._blobs.cached(digest, held[0].length) if held is not None else None
+        return self._blobs.cached(digest, held.ref.length) if held is not None else None
 
     def path(self, digest: bytes) -> Path:
         """Return the file of a held blob."""
@@ -82,7 +103,7 @@ class Seeding:
     @property
     def size(self) -> int:
         """Bytes held."""
-        return sum(ref.length for ref, _ in self._held.values())
+        return sum(held.ref.length for held in self._held.values())
 
     async def add_bytes(self, data: bytes, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
         """Store bytes, hash their torrent and seed it. Raises IntegrityError, StoreError, SwarmError."""
@@ -93,10 +114,39 @@ class Seeding:
 
     async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
         """Check and store a file from an incoming folder, then as `add_bytes`."""
-        torrent = None
-        if digest not in self._held:
-            torrent = await asyncio.to_thread(lambda: make_torrent(self._blobs.adopt(file, digest), digest))
-        return await self._add(digest, shared, tarball, torrent)
+        (outcome,) = await self.add_files([Incoming(file, digest, shared, tarball)])
+        if isinstance(outcome, LibreseedError):
+            raise outcome
+        return outcome
+
+    async def add_files(self, files: Sequence[Incoming]) -> list[BlobRef | LibreseedError]:
+        """Check and store several files in one go; for each its blob, or why `add_file` would fail."""
+        new = [each for each in files if each.digest not in self._held]
+        torrents = dict(zip((each.digest for each in new), await asyncio.to_thread(self._adopt, new), strict=True))
+
+        async def add(each: Incoming) -> BlobRef | LibreseedError:
+            torrent = torrents.get(each.digest)
+            try:
+                if isinstance(torrent, LibreseedError):
+                    raise torrent
+                return await self._add(each.digest, each.shared, each.tarball, torrent)
+            except LibreseedError as error:
+                return error
+
+        return await asyncio.gather(*map(add, files))
+
+    def bundle(self, digests: Iterable[bytes]) -> bytes:
+        """Seed as one torrent those of these blobs that are shared and small enough, for whoever asked for them; return
+        its v2 infohash. Empty when they are fewer than two or more than 48, or for want of room."""
+        found = {digest: held for digest in digests if (held := self._held.get(digest)) is not None}
+        members = [
+            Member(digest, held.ref.length, held.root)
+            for digest, held in found.items()
+            if held.shared and held.ref.length <= MAX_FILE
+        ]
+        if not 2 <= len(members) <= MAX_FILES:
+            return b""
+        return self._offers.offer(members, [self._blobs.path(each.digest) for each in members])
 
     async def share(self, digest: bytes) -> None:
         """Seed a held blob from now on. Raises StoreError, SwarmError."""
@@ -107,7 +157,8 @@ class Seeding:
         """Forget and delete a blob, such as one found damaged."""
         held = self._held.pop(digest, None)
         if held is not None:
-            self._session.unseed(held[0])
+            self._session.unseed(held.ref.v2)
+            self._offers.forget(digest)
             await self.on_dropped(digest)
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
@@ -116,10 +167,10 @@ class Seeding:
         self, digest: bytes, shared: bool, tarball: Tarball | None, torrent: Torrent | None = None
     ) -> BlobRef:
         held = self._held.get(digest)
-        if held is not None and held[1] >= shared:
+        if held is not None and held.shared >= shared:
             if tarball is not None and self._catalogue.tarball(*tarball) != digest:
                 await self._catalogue.name_tarball(*tarball, digest)
-            return held[0]
+            return held.ref
         if torrent is None:
             torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
         entry = BlobEntry(torrent.ref, torrent.metadata, shared)
@@ -133,8 +184,17 @@ class Seeding:
             self.on_shared([torrent.ref])
         return torrent.ref
 
+    def _adopt(self, files: Iterable[Incoming]) -> list[Torrent | LibreseedError]:
+        def adopt(each: Incoming) -> Torrent | LibreseedError:
+            try:
+                return make_torrent(self._blobs.adopt(each.file, each.digest), each.digest)
+            except LibreseedError as error:
+                return error
+
+        return [*map(adopt, files)]
+
     def _hold(self, entry: BlobEntry) -> None:
-        self._held[entry.ref.sha512] = (entry.ref, entry.shared)
+        self._held[entry.ref.sha512] = _Held(entry.ref, entry.shared, pieces_root(entry.metadata))
         if entry.shared:
             self._session.seed(Torrent(entry.ref, entry.metadata), self._blobs.path(entry.ref.sha512).parent)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
-from libreseed.swarm.torrents import Torrent, info_hashes
-from libreseed.trust.records import BlobRef, Endpoint
+from libreseed.swarm.torrents import Torrent
+from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -123,33 +123,49 @@ class Session:
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
         self._session.async_add_torrent(params)
 
-    def unseed(self, ref: BlobRef) -> None:
-        """Stop offering a file."""
-        handle = self._session.find_torrent(lt.sha1_hash(ref.v1))
+    def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
+        """Offer a torrent of several files, each of which lies at its own place, by its path in the torrent."""
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(metadata)
+        layout = params.ti.layout()
+        params.renamed_files = {
+            index: str(places[layout.file_path(index)])
+            for index in range(layout.num_files())
+            if not layout.file_flags(index) & lt.file_flags_t.flag_pad_file
+        }
+        params.save_path = "/"  # each place is absolute
+        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
+        self._session.async_add_torrent(params)
+
+    def unseed(self, v2: bytes) -> None:
+        """Stop offering what has this v2 infohash."""
+        handle = self._session.find_torrent(lt.sha1_hash(v2[:20]))  # BEP 52: how such a torrent is named to peers
         if handle.is_valid():
             self._session.remove_torrent(handle)
 
     def download(
-        self, ref: BlobRef, folder: Path, peers: Iterable[Endpoint], handler: AlertHandler
+        self, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], handler: AlertHandler
     ) -> lt.torrent_handle:
-        """Begin to fetch a file into `folder`; `handler` gets every alert about it until `forget`.
+        """Begin to fetch a torrent, which has a v2 infohash, into `folder`; `handler` gets every alert about it until
+        `forget`.
 
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
         """
         params = lt.add_torrent_params()
-        params.info_hashes = info_hashes(ref)
+        params.info_hashes = hashes
         params.save_path = str(folder)
         params.flags = (
             lt.torrent_flags.paused | lt.torrent_flags.sequential_download | lt.torrent_flags.duplicate_is_error
         )
         params.peers = list(peers)
-        self._handlers[ref.v1] = handler
+        key = hashes.v2.to_bytes()
+        self._handlers[key] = handler
         try:
             handle = self._session.add_torrent(params)
         except RuntimeError as error:
-            self._handlers.pop(ref.v1, None)
-            raise SwarmError(f"Cannot start the torrent {ref.v1.hex()}: {error}.") from error
+            self._handlers.pop(key, None)
+            raise SwarmError(f"Cannot start the torrent {key.hex()}: {error}.") from error
         handle.resume()
         return handle
 
@@ -162,9 +178,9 @@ class Session:
             handle.connect_peer(peer)
         handle.resume()
 
-    def forget(self, ref: BlobRef, handle: lt.torrent_handle) -> None:
+    def forget(self, hashes: lt.info_hash_t, handle: lt.torrent_handle) -> None:
         """End a download; its files stay."""
-        self._handlers.pop(ref.v1, None)
+        self._handlers.pop(hashes.v2.to_bytes(), None)
         if self._lt is not None and handle.is_valid():
             self._session.remove_torrent(handle)
 
@@ -191,7 +207,7 @@ class Session:
             return
         if isinstance(alert, lt.torrent_alert):
             hashes = alert.handle.info_hashes() if alert.handle.is_valid() else None
-            handler = self._handlers.get(hashes.v1.to_bytes()) if hashes is not None else None
+            handler = self._handlers.get(hashes.v2.to_bytes()) if hashes is not None else None
             if handler is not None:
                 handler(alert)
             elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
@@ -269,6 +285,11 @@ def _lt_settings(settings: SessionSettings, port: int) -> Any:
         "min_reconnect_time": 1,
         "peer_connect_timeout": 5,
         "utp_connect_timeout": 1000,
+        # Many small torrents at once overflow the socket's buffer; by default a lost packet then costs a second.
+        "utp_min_timeout": 100,
+        "tick_interval": 100,
+        "recv_socket_buffer_size": 2 << 20,
+        "send_socket_buffer_size": 2 << 20,
         # A node that was killed and came back is refused as connected already until its old connection times out.
         "peer_timeout": 6,
         "no_atime_storage": True,

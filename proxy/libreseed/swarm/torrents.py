@@ -22,6 +22,7 @@ MAX_PIECE = 16 << 20
 _PIECES = 512
 _BLOCK = 16 << 10
 """Bytes of a leaf of a file's hash tree (BEP 52)."""
+_ROOT_KEY = b"11:pieces root32:"
 _ZERO = bytes(32)
 """A leaf where the file has ended."""
 
@@ -95,6 +96,11 @@ def _root(nodes: Sequence[bytes], padding: bytes = _ZERO) -> bytes:
         nodes = [hashlib.sha256(even[at] + even[at + 1]).digest() for at in range(0, len(even), 2)]
         padding = hashlib.sha256(padding + padding).digest()
     return nodes[0]
+
+
+def pieces_root(metadata: bytes) -> bytes:
+    """Return the root of the file's hash tree (BEP 52), from the torrent file that `make_torrent` made."""
+    return metadata.partition(_ROOT_KEY)[2][:32]
 
 
 def info_hashes(ref: BlobRef) -> lt.info_hash_t:

@@ -1,0 +1,174 @@
+"""A torrent on its way: metadata checked, pieces counted, everything flushed to the disk at the end."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Self
+
+import libtorrent as lt
+
+from libreseed.errors import SwarmError, UnavailableError
+from libreseed.swarm.session import Session
+from libreseed.trust.records import Endpoint
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY = 0.2
+_LAST_RETRY = 4.0
+"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last.
+
+About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
+seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
+Nagle's algorithm on most small files.
+"""
+
+
+class Transfer(ABC):
+    """A torrent that is fetched into `folder`. Use as an async context manager; leaving it ends the torrent.
+
+    libtorrent checks every piece against the infohashes; the SHA-512 of the files is the caller's to check.
+    `stall` is how many seconds may pass without a new verified piece.
+
+    Every waiting method raises UnavailableError after a stall and SwarmError when the torrent fails.
+    """
+
+    def __init__(
+        self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
+    ) -> None:
+        self.peers: set[Endpoint] = set(peers)
+        self._session = session
+        self._hashes = hashes
+        self._folder = folder
+        self._stall = stall
+        self._changed = asyncio.Event()
+        self._progressed = 0.0
+        self._info: lt.torrent_info | None = None
+        self._handle: lt.torrent_handle | None = None
+        self._finished: set[int] = set()
+        self._whole = False
+        self._flushed = False
+        self._restarted = False
+        self._error: SwarmError | None = None
+        self._retry: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        self._progressed = asyncio.get_running_loop().time()
+        self._start(_FIRST_RETRY)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What is fetched, for messages."""
+
+    @abstractmethod
+    def _check(self, info: lt.torrent_info) -> None:
+        """Raise SwarmError for metadata of another torrent than was promised."""
+
+    def add_peers(self, peers: Iterable[Endpoint]) -> None:
+        """Ask further peers."""
+        new = set(peers) - self.peers
+        self.peers |= new
+        if new and self._handle is not None:
+            self._session.add_peers(self._handle, new)
+
+    async def first_piece(self) -> None:
+        """Wait until a piece has arrived and was verified."""
+        await self._until(lambda: bool(self._finished))
+
+    async def complete(self) -> None:
+        """Wait until everything is on disk."""
+        await self._until(lambda: self._flushed)
+
+    def _start(self, retry: float) -> None:
+        self._handle = self._session.download(self._hashes, self._folder, self.peers, self._on_alert)
+        self._watch(retry)
+
+    def _watch(self, retry: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
+
+    def _leave(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._handle is not None:
+            self._session.forget(self._hashes, self._handle)
+            self._handle = None
+
+    def _check_progress(self, retry: float, progressed: float) -> None:
+        if self._flushed or self._error is not None:
+            return
+        longer = min(retry * 5, _LAST_RETRY)
+        if self._progressed > progressed:
+            self._watch(longer)
+            return
+        self._leave()
+        self._restarted = True
+        try:
+            self._start(longer)
+        except SwarmError as error:
+            self._error = error
+            self._changed.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while self._error is None and not condition():
+            self._changed.clear()
+            left = self._progressed + self._stall - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(self._changed.wait(), max(left, 0))
+            except TimeoutError:
+                raise UnavailableError(
+                    f"No data of {self.label} from {len(self.peers)} known peers for {self._stall:.0f} s."
+                ) from None
+        if self._error is not None:  # perhaps told of together with what was waited for
+            raise self._error
+
+    def _on_alert(self, alert: lt.alert) -> None:
+        match alert:
+            case lt.metadata_received_alert():
+                self._check_metadata()
+            case lt.piece_finished_alert():
+                self._finished.add(alert.piece_index)
+            case lt.read_piece_alert():
+                self._on_read(alert)
+            case lt.torrent_checked_alert():
+                # After a restart, pieces of the try before are found on the disk; no other alert tells of them.
+                have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
+                self._finished.update(number for number, there in enumerate(have) if there)
+            case lt.torrent_finished_alert():
+                self._whole = True
+                alert.handle.flush_cache()
+                return
+            case lt.cache_flushed_alert():
+                # The alert also comes of pausing and of an earlier try; only after the last piece does it count.
+                if not self._whole:
+                    return
+                self._flushed = True
+            case lt.torrent_error_alert() | lt.file_error_alert() | lt.metadata_failed_alert():
+                self._error = SwarmError(f"The torrent of {self.label} failed: {alert.message()}.")
+            case lt.torrent_conflict_alert():
+                self._error = SwarmError(f"The infohashes of {self.label} belong to different torrents.")
+            case _:
+                return
+        self._progressed = asyncio.get_running_loop().time()
+        self._changed.set()
+
+    def _on_read(self, alert: lt.read_piece_alert) -> None:
+        """Take a piece that was asked for. Only a blob's own torrent reads pieces one by one."""
+        raise NotImplementedError
+
+    def _check_metadata(self) -> None:
+        info = self._handle.torrent_file() if self._handle is not None else None
+        if info is None:
+            return
+        try:
+            self._check(info)
+            self._info = info
+        except SwarmError as error:
+            log.info("%s", error)
+            self._error = error

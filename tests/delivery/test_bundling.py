@@ -1,0 +1,228 @@
+"""Many blobs in one torrent: holders are real sessions, found through a real overlay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libreseed.delivery import bundling, swarmfetch
+from libreseed.delivery.swarmfetch import SwarmFetcher, Wanted
+from libreseed.errors import IntegrityError
+from libreseed.network.claims import HeldBlob
+from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.network.shelf import MemoryShelf
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore
+from libreseed.store.catalogue import Catalogue
+from libreseed.store.database import Database
+from libreseed.swarm.bundle import MAX_FILE, Member
+from libreseed.swarm.offers import Offers
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.torrents import make_torrent, pieces_root
+from libreseed.trust.records import BlobRef
+
+BLOBS = [bytes((number * at) % 251 for number in range(20_000 + at)) for at in range(1, 9)]
+NOWHERE = bytes([7] * 32)
+"""The infohash of no torrent."""
+
+
+async def open_fetcher(root: Path, stack: AsyncExitStack, *known: SwarmFetcher) -> SwarmFetcher:
+    """All of a node that fetches, and makes bundles of what it seeds."""
+    root.mkdir()
+    session = Session(SessionSettings("127.0.0.1"))
+    await session.start()
+    stack.push_async_callback(session.stop)
+    overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryShelf())
+    await overlay.start()
+    stack.push_async_callback(overlay.stop)
+    await overlay.bootstrap("{}:{}".format(*other.overlay.address) for other in known)
+    database = await Database.open(root / "libreseed.db")
+    stack.push_async_callback(database.close)
+    blobs = BlobStore(root / ".swarm")
+    await blobs.open()
+    seeding = Seeding(blobs, Catalogue(database), session)
+    overlay.on_bundle = seeding.bundle
+    fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+    stack.push_async_callback(fetcher.close)
+    return fetcher
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def holder(tmp_path: Path, stack: AsyncExitStack) -> SwarmFetcher:
+    return await open_fetcher(tmp_path / "holder", stack)
+
+
+@pytest.fixture
+async def fetcher(tmp_path: Path, stack: AsyncExitStack, holder: SwarmFetcher) -> SwarmFetcher:
+    return await open_fetcher(tmp_path / "me", stack, holder)
+
+
+@pytest.fixture
+def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The v2 infohashes of all that is downloaded; none of a blob may be begun while it may come in a bundle."""
+    begun: list[bytes] = []
+    download = fetcher.session.download
+
+    def noted(hashes: Any, *arguments: Any) -> Any:
+        assert NOWHERE not in fetcher.session._handlers
+        begun.append(hashes.v2.to_bytes())
+        return download(hashes, *arguments)
+
+    monkeypatch.setattr(fetcher.session, "download", noted)
+    return begun
+
+
+async def hold(holder: SwarmFetcher, blobs: Sequence[bytes] = BLOBS) -> list[BlobRef]:
+    refs = [await holder.seeding.add_bytes(data, sha512(data), shared=True) for data in blobs]
+    await holder.overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
+    return refs
+
+
+async def fetch(fetcher: SwarmFetcher, refs: Sequence[BlobRef]) -> list[BlobRef | BaseException]:
+    fetching = (fetcher.fetch(Wanted(ref.sha512, tarball=("pkg", ref.sha512.hex()))) for ref in refs)
+    return await asyncio.gather(*fetching, return_exceptions=True)
+
+
+def left(fetcher: SwarmFetcher) -> list[Path]:
+    return list(fetcher.blobs._incoming.iterdir())
+
+
+async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert len(torrents) == 1
+    assert torrents[0] not in {ref.v2 for ref in refs}
+    assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
+    seeded = {handle.info_hashes().v2.to_bytes() for handle in fetcher.session._session.get_torrents()}
+    assert seeded == {ref.v2 for ref in refs}
+    assert left(fetcher) == []
+
+
+async def test_one_alone_comes_by_its_own_torrent(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    ref, *_ = await hold(holder)
+    assert await fetch(fetcher, [ref]) == [ref]
+    assert torrents == [ref.v2]
+
+
+async def test_large_ones_come_by_their_own(holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]) -> None:
+    refs = await hold(holder, [bytes(MAX_FILE + 1), b"1" * (MAX_FILE + 1)])
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents) == {ref.v2 for ref in refs}
+
+
+async def test_a_holder_that_makes_no_bundles(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    holder.overlay.on_bundle = lambda _: b""
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents) == {ref.v2 for ref in refs}
+
+
+async def test_what_the_holder_leaves_out_comes_by_its_own_torrent(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    refs = await hold(holder)
+    holder.overlay.on_bundle = lambda digests: holder.seeding.bundle(sorted(digests)[1:])
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents[1:]) == {min(refs, key=lambda ref: ref.sha512).v2}
+
+
+async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        asked.append(len(digests))
+        return holder.seeding.bundle(digests)
+
+    holder.overlay.on_bundle = bundle
+    monkeypatch.setattr(bundling, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundling, "MAX_FILES", 3)
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert asked == [3, 3, 2]
+    monkeypatch.setattr(bundling, "MAX_BYTES", 1)
+    assert await fetch(fetcher, more := await hold(holder, [data[1:] for data in BLOBS])) == more
+    assert asked == [3, 3, 2], "one of them is enough, and one alone is no bundle"
+
+
+async def test_a_bundle_that_does_not_come(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundling, "STALL", 0.5)
+    monkeypatch.setattr(swarmfetch, "_ASK_AGAIN", 0.05)
+    holder.overlay.on_bundle = lambda _: NOWHERE
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert NOWHERE in torrents
+    assert {ref.v2 for ref in refs} <= {*torrents}
+    assert left(fetcher) == []
+
+
+async def test_wrong_bytes_spoil_no_others(holder: SwarmFetcher, fetcher: SwarmFetcher, tmp_path: Path) -> None:
+    refs = await hold(holder)
+    digest = sha512(b"promised")
+    file = tmp_path / digest.hex()
+    file.write_bytes(b"deceived")
+    lie = make_torrent(file, digest)
+    await holder.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
+    offers = Offers(holder.session)
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        held = {ref.sha512: (make_torrent(holder.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs}
+        members = [held[each][0] if each in held else lie for each in digests]
+        places = [holder.seeding.path(each) if each in held else file for each in digests]
+        return offers.offer(
+            [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
+        )
+
+    holder.overlay.on_bundle = bundle
+    *got, refused = await fetch(fetcher, [*refs, lie.ref])
+    assert got == refs
+    assert isinstance(refused, IntegrityError)
+    assert fetcher.liars == {("127.0.0.1", holder.session.port)}
+    assert (fetcher.blobs.has(digest), left(fetcher)) == (False, [])
+
+
+async def test_who_leaves_does_not_spoil_it_for_the_others(holder: SwarmFetcher, fetcher: SwarmFetcher) -> None:
+    refs = await hold(holder)
+    asked = asyncio.Event()
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        asked.set()
+        return holder.seeding.bundle(digests)
+
+    holder.overlay.on_bundle = bundle
+    tasks = [asyncio.create_task(fetcher.fetch(Wanted(ref.sha512))) for ref in refs]
+    await asked.wait()
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    assert [task.result() for task in tasks[1:]] == refs[1:]
+
+
+async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, fetcher: SwarmFetcher) -> None:
+    refs = await hold(holder)
+    asked = asyncio.Event()
+    holder.overlay.on_bundle = lambda _: (asked.set(), NOWHERE)[1]
+    fetching = asyncio.create_task(fetch(fetcher, refs))
+    await asked.wait()
+    await fetcher.close()
+    assert fetcher.session._handlers.keys() <= {ref.v2 for ref in refs}
+    fetching.cancel()
+    await asyncio.wait([fetching])

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+
+from libreseed.errors import SwarmError, UnavailableError
+from libreseed.packages.integrity import sha512
+from libreseed.swarm.bundle import MAX_FILE, BundleDownload, Member, make_bundle
+from libreseed.swarm.offers import Offers
+from libreseed.swarm.session import Session
+from libreseed.swarm.torrents import Torrent, pieces_root
+from libreseed.trust.records import BlobRef
+from swarm.conftest import StartSession, endpoint, torrent_of
+
+SIZES = (1, 16384, 16385, 300_000, MAX_FILE)
+
+
+def torrents(folder: Path, sizes: tuple[int, ...] = SIZES) -> list[Torrent]:
+    return [torrent_of(folder, bytes(number % (250 + at) for number in range(size))) for at, size in enumerate(sizes)]
+
+
+def member(torrent: Torrent) -> Member:
+    return Member(torrent.ref.sha512, torrent.ref.length, pieces_root(torrent.metadata))
+
+
+def offered(session: Session, folder: Path, held: list[Torrent]) -> bytes:
+    return Offers(session).offer([*map(member, held)], [folder / torrent.ref.sha512.hex() for torrent in held])
+
+
+async def fetch(
+    session: Session, v2: bytes, wanted: list[BlobRef], folder: Path, holder: Session
+) -> dict[bytes, bytes]:
+    folder.mkdir()
+    async with BundleDownload(session, v2, wanted, folder, endpoint(holder), 1.5) as download:
+        await download.complete()
+    return {digest: file.read_bytes() for digest, file in download.files.items()}
+
+
+def refs(held: list[Torrent]) -> list[BlobRef]:
+    return [torrent.ref for torrent in held]
+
+
+async def test_all_that_is_wanted_comes_whole(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    got = await fetch(asker, offered(holder, tmp_path / "held", held), refs(held), tmp_path / "got", holder)
+    assert got.keys() == {ref.sha512 for ref in refs(held)}
+    assert all(sha512(data) == digest for digest, data in got.items())
+
+
+async def test_a_holder_may_have_some_only(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    got = await fetch(asker, offered(holder, tmp_path / "held", held[1:3]), refs(held), tmp_path / "got", holder)
+    assert got.keys() == {ref.sha512 for ref in refs(held[1:3])}
+
+
+async def test_a_blob_is_seeded_by_itself_and_in_bundles(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    for torrent in held:
+        holder.seed(torrent, tmp_path / "held")
+    for number, some in enumerate((held[:3], held[1:])):
+        v2 = offered(holder, tmp_path / "held", some)
+        assert len(await fetch(asker, v2, refs(some), tmp_path / f"got{number}", holder)) == len(some)
+
+
+def test_the_order_does_not_matter(tmp_path: Path) -> None:
+    members = [*map(member, torrents(tmp_path, (1, 2, 3)))]
+    assert make_bundle(members) == make_bundle(members[::-1]) != make_bundle(members[1:])
+
+
+async def test_other_files_than_were_asked_for(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    with pytest.raises(SwarmError, match="other files"):
+        await fetch(asker, offered(holder, tmp_path / "held", held), refs(held[1:]), tmp_path / "got", holder)
+
+
+async def test_a_file_of_another_length_than_was_claimed(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held", (10, 20))
+    claimed = [BlobRef(ref.v1, ref.v2, ref.length + 1, ref.sha512) for ref in refs(held)]
+    with pytest.raises(SwarmError, match="other files"):
+        await fetch(asker, offered(holder, tmp_path / "held", held), claimed, tmp_path / "got", holder)
+
+
+async def test_another_piece_length(
+    start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held", (10, 20))
+    with monkeypatch.context() as patched:
+        patched.setattr("libreseed.swarm.bundle.MAX_FILE", 2 * MAX_FILE)
+        v2 = offered(holder, tmp_path / "held", held)
+    with pytest.raises(SwarmError, match="other files"):
+        await fetch(asker, v2, refs(held), tmp_path / "got", holder)
+
+
+async def test_what_was_damaged_is_not_taken(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    (tmp_path / "held" / held[1].ref.sha512.hex()).write_bytes(bytes(16384))
+    with pytest.raises((UnavailableError, SwarmError)):
+        await fetch(asker, offered(holder, tmp_path / "held", held), refs(held), tmp_path / "got", holder)
+
+
+async def test_nobody_there(start_session: StartSession, tmp_path: Path) -> None:
+    asker = await start_session()
+    with pytest.raises(UnavailableError, match="a bundle of 0 blobs from 1 known peers"):
+        await fetch(asker, bytes([7] * 32), [], tmp_path / "got", asker)
