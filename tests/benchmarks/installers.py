@@ -1,8 +1,9 @@
 """`make bench-install`: the same project of 1000 packages by `libreseed ci`, `npm ci`, pnpm and bun, in one run.
 
 Each starts from its own lock file and no node_modules, without install scripts. Warm: the client's own cache, and the
-node's store, have everything. Cold: they are empty; the others download from a node that has everything, LibreSeed's
-node gets all from the swarm of that node, with no upstream (proved by the sources that the install tells).
+node's store, have everything. Cold: they are empty; the others download from a node that has everything. Swarm: caches
+are empty, and each has a new node of its own, whose only neighbour has everything; that of LibreSeed has no upstream,
+the other clients need theirs for the names' metadata (proved by the sources that the install tells, or the node).
 The tree of `libreseed ci` is compared with npm's, file by file, before anything is timed.
 
 Nothing is deleted before the end, and what was written is flushed before the next is timed: on ext4 each would else pay
@@ -55,13 +56,19 @@ def main(place: str | None = None) -> None:
         node.settled()
         compare_trees(folder, node, warm[OURS], locks[OURS])
         print(f"{'median of ' + str(ROUNDS):24}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
-        for way in ("warm", "cold"):
+        for way in ("warm", "cold", "swarm"):
             costs: dict[str, list[Cost]] = {}
             for number in range(ROUNDS):
                 for name in CLIENTS:
                     home = folder / f"{way}-{number}-{name}"
-                    client = warm[name] if way == "warm" else AnyClient(name, home, node.url)
-                    costs.setdefault(name, []).append(run_other(client, folder, locks[name]))
+                    if way == "swarm":
+                        cost = run_other_by_swarm(nodes, node, name, home, folder, locks[name])
+                    else:
+                        client = warm[name] if way == "warm" else AnyClient(name, home, node.url)
+                        cost = run_other(client, folder, locks[name])
+                    costs.setdefault(name, []).append(cost)
+                if way == "cold":
+                    continue
                 for title, options in (("libreseed ci", ()), ("libreseed ci, copies", ("--link", "copy"))):
                     cost = run_ours(folder, nodes, node, locks[OURS], options, f"{way}-{number}-{len(options)}")
                     costs.setdefault(title, []).append(cost)
@@ -93,9 +100,19 @@ def run_other(client: AnyClient, folder: Path, lock: str) -> Cost:
     return cost
 
 
+def run_other_by_swarm(nodes: Nodes, neighbour: NodeProcess, name: str, home: Path, folder: Path, lock: str) -> Cost:
+    """Time another client with a new node of its own, which can get the tarballs from `neighbour`."""
+    mine = nodes.start(f"{home.name}-node", bootstrap=neighbour, observed=False)
+    cost = run_other(AnyClient(name, home, mine.url), folder, lock)
+    served = mine.status()["served"]
+    assert served["swarm"] > 800, served
+    mine.stop()
+    return cost
+
+
 def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: Sequence[str], name: str) -> Cost:
-    """Time `libreseed ci`; a name with "cold" has a new node that can only ask `node`."""
-    cold = name.startswith("cold")
+    """Time `libreseed ci`; a name with "swarm" has a new node that can only ask `node`."""
+    cold = name.startswith("swarm")
     mine = nodes.start(name, "--upstream", "none", bootstrap=node, observed=False) if cold else node
     app = new_project(folder)
     (app / "package-lock.json").write_text(lock)

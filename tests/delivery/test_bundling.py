@@ -73,10 +73,10 @@ def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[byt
     begun: list[bytes] = []
     download = fetcher.session.download
 
-    def noted(hashes: Any, *arguments: Any) -> Any:
+    def noted(hashes: Any, *arguments: Any, announced: bool) -> Any:
         assert NOWHERE not in fetcher.session._handlers
         begun.append(hashes.v2.to_bytes())
-        return download(hashes, *arguments)
+        return download(hashes, *arguments, announced=announced)
 
     monkeypatch.setattr(fetcher.session, "download", noted)
     return begun

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import libtorrent as lt
 import pytest
 
 from libreseed.errors import SwarmError, UnavailableError
@@ -45,6 +46,19 @@ async def test_all_that_is_wanted_comes_whole(start_session: StartSession, tmp_p
     got = await fetch(asker, offered(holder, tmp_path / "held", held), refs(held), tmp_path / "got", holder)
     assert got.keys() == {ref.sha512 for ref in refs(held)}
     assert all(sha512(data) == digest for digest, data in got.items())
+
+
+async def test_nobody_else_is_told_of_it(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    v2 = offered(holder, tmp_path / "held", held)
+    (tmp_path / "got").mkdir()
+    async with BundleDownload(asker, v2, refs(held), tmp_path / "got", endpoint(holder), 5.0) as download:
+        await download.complete()
+        for session in (holder, asker):
+            (handle,) = session._session.get_torrents()
+            assert handle.flags() & lt.torrent_flags.disable_dht
+            assert handle.flags() & lt.torrent_flags.disable_lsd
 
 
 async def test_a_holder_may_have_some_only(start_session: StartSession, tmp_path: Path) -> None:

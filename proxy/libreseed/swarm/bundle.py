@@ -66,6 +66,8 @@ class BundleDownload(Transfer):
     `files` are those in it, by SHA-512, once a first piece has come.
     """
 
+    _announced = False
+
     def __init__(
         self, session: Session, v2: bytes, wanted: Iterable[BlobRef], folder: Path, peer: Endpoint, stall: float
     ) -> None:

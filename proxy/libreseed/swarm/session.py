@@ -32,6 +32,7 @@ _UNHEARD = frozenset(
     | {lt.torrent_paused_alert, lt.torrent_removed_alert}
 )
 """More than half of what comes for a small torrent, and nobody waits for it."""
+_UNANNOUNCED = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
 MAX_METADATA = 1 << 20
 """Bytes of torrent metadata taken from a peer; 512 pieces need some 50 KB."""
 
@@ -124,7 +125,8 @@ class Session:
         self._session.async_add_torrent(params)
 
     def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
-        """Offer a torrent of several files, each of which lies at its own place, by its path in the torrent."""
+        """Offer a torrent of several files, each of which lies at its own place, by its path in the torrent. Nobody is
+        told of it."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(metadata)
         layout = params.ti.layout()
@@ -134,7 +136,7 @@ class Session:
             if not layout.file_flags(index) & lt.file_flags_t.flag_pad_file
         }
         params.save_path = "/"  # each place is absolute
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
+        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex | _UNANNOUNCED
         self._session.async_add_torrent(params)
 
     def unseed(self, v2: bytes) -> None:
@@ -144,10 +146,16 @@ class Session:
             self._session.remove_torrent(handle)
 
     def download(
-        self, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], handler: AlertHandler
+        self,
+        hashes: lt.info_hash_t,
+        folder: Path,
+        peers: Iterable[Endpoint],
+        handler: AlertHandler,
+        *,
+        announced: bool = True,
     ) -> lt.torrent_handle:
         """Begin to fetch a torrent, which has a v2 infohash, into `folder`; `handler` gets every alert about it until
-        `forget`.
+        `forget`. Unless `announced`, only the given peers are asked.
 
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
@@ -158,6 +166,8 @@ class Session:
         params.flags = (
             lt.torrent_flags.paused | lt.torrent_flags.sequential_download | lt.torrent_flags.duplicate_is_error
         )
+        if not announced:
+            params.flags |= _UNANNOUNCED
         params.peers = list(peers)
         key = hashes.v2.to_bytes()
         self._handlers[key] = handler

@@ -34,6 +34,8 @@ class Transfer(ABC):
     Every waiting method raises UnavailableError after a stall and SwarmError when the torrent fails.
     """
 
+    _announced = True
+
     def __init__(
         self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
     ) -> None:
@@ -86,7 +88,9 @@ class Transfer(ABC):
         await self._until(lambda: self._flushed)
 
     def _start(self, retry: float) -> None:
-        self._handle = self._session.download(self._hashes, self._folder, self.peers, self._on_alert)
+        self._handle = self._session.download(
+            self._hashes, self._folder, self.peers, self._on_alert, announced=self._announced
+        )
         self._watch(retry)
 
     def _watch(self, retry: float) -> None:
