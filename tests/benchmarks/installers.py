@@ -1,9 +1,10 @@
 """`make bench-install`: the same project of 1000 packages by `libreseed ci`, `npm ci`, pnpm and bun, in one run.
 
 Each starts from its own lock file and no node_modules, without install scripts. Warm: the client's own cache, and the
-node's store, have everything. Cold: they are empty; the others download from a node that has everything. Swarm: caches
-are empty, and each has a new node of its own, whose only neighbour has everything; that of LibreSeed has no upstream,
-the other clients need theirs for the names' metadata (proved by the sources that the install tells, or the node).
+node's store, have everything. Cold: they are empty; the others download from a node that has everything. Own node:
+caches are empty, and each has a new node of its own, whose only neighbour has everything. LibreSeed's has no upstream,
+and gets all from the swarm (proved by the sources that the install tells); those of the others have theirs, and where
+they get most from is told (without npm's header a node cannot know what to seek in the swarm).
 The tree of `libreseed ci` is compared with npm's, file by file, before anything is timed.
 
 Nothing is deleted before the end, and what was written is flushed before the next is timed: on ext4 each would else pay
@@ -55,26 +56,30 @@ def main(place: str | None = None) -> None:
         locks = {name: fill(warm[name], folder) for name in CLIENTS}
         node.settled()
         compare_trees(folder, node, warm[OURS], locks[OURS])
-        print(f"{'median of ' + str(ROUNDS):24}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
-        for way in ("warm", "cold", "swarm"):
+        print(f"{'median of ' + str(ROUNDS):32}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
+        for way in ("warm", "cold", "own node"):
             costs: dict[str, list[Cost]] = {}
             for number in range(ROUNDS):
                 for name in CLIENTS:
-                    home = folder / f"{way}-{number}-{name}"
-                    if way == "swarm":
-                        cost = run_other_by_swarm(nodes, node, name, home, folder, locks[name])
+                    home = folder / f"{way.split()[0]}-{number}-{name}"
+                    title = name
+                    if way == "own node":
+                        cost, source = run_other_with_own_node(nodes, node, name, home, folder, locks[name])
+                        title += f" ({source})"
                     else:
                         client = warm[name] if way == "warm" else AnyClient(name, home, node.url)
                         cost = run_other(client, folder, locks[name])
-                    costs.setdefault(name, []).append(cost)
+                    costs.setdefault(title, []).append(cost)
                 if way == "cold":
                     continue
                 for title, options in (("libreseed ci", ()), ("libreseed ci, copies", ("--link", "copy"))):
-                    cost = run_ours(folder, nodes, node, locks[OURS], options, f"{way}-{number}-{len(options)}")
+                    cost = run_ours(
+                        folder, nodes, node, locks[OURS], options, f"{way.split()[0]}-{number}-{len(options)}"
+                    )
                     costs.setdefault(title, []).append(cost)
             for title, found in costs.items():
                 middle = [statistics.median(values) for values in zip(*map(astuple, found), strict=True)]
-                print(f"{way + ', ' + title:24}{middle[0]:10.2f}{middle[1]:10.2f}{middle[2]:10.0f}", flush=True)
+                print(f"{way + ', ' + title:32}{middle[0]:10.2f}{middle[1]:10.2f}{middle[2]:10.0f}", flush=True)
 
 
 def astuple(cost: Cost) -> tuple[float, float, float]:
@@ -100,19 +105,23 @@ def run_other(client: AnyClient, folder: Path, lock: str) -> Cost:
     return cost
 
 
-def run_other_by_swarm(nodes: Nodes, neighbour: NodeProcess, name: str, home: Path, folder: Path, lock: str) -> Cost:
-    """Time another client with a new node of its own, which can get the tarballs from `neighbour`."""
+def run_other_with_own_node(
+    nodes: Nodes, neighbour: NodeProcess, name: str, home: Path, folder: Path, lock: str
+) -> tuple[Cost, str]:
+    """Time another client with a new node of its own, which may ask `neighbour`; tell whence that had most."""
     mine = nodes.start(f"{home.name}-node", bootstrap=neighbour, observed=False)
-    cost = run_other(AnyClient(name, home, mine.url), folder, lock)
+    # A lock file names the registry that it was written by.
+    cost = run_other(AnyClient(name, home, mine.url), folder, lock.replace(neighbour.url, mine.url))
     served = mine.status()["served"]
-    assert served["swarm"] > 800, served
+    source = max(served, key=lambda each: int(served[each]))
+    assert served[source] > 800, served
     mine.stop()
-    return cost
+    return cost, source
 
 
 def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: Sequence[str], name: str) -> Cost:
-    """Time `libreseed ci`; a name with "swarm" has a new node that can only ask `node`."""
-    cold = name.startswith("swarm")
+    """Time `libreseed ci`; a name with "own" has a new node that can only ask `node`."""
+    cold = name.startswith("own")
     mine = nodes.start(name, "--upstream", "none", bootstrap=node, observed=False) if cold else node
     app = new_project(folder)
     (app / "package-lock.json").write_text(lock)
