@@ -162,6 +162,25 @@ async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
     assert asked == [3, 3, 2], "one of them is enough, and one alone is no bundle"
 
 
+async def test_what_waits_has_started_once_the_holder_delivers(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each that waits would be sought elsewhere, as if nobody delivered it."""
+    started: list[list[bool]] = []
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        started.append([wanted.started.is_set() for wanted in all_wanted if wanted.digest in digests])
+        return holder.seeding.bundle(digests)
+
+    holder.overlay.on_bundle = bundle
+    monkeypatch.setattr(bundling, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundling, "MAX_FILES", 4)
+    refs = await hold(holder)
+    all_wanted = [Wanted(ref.sha512) for ref in refs]
+    assert await asyncio.gather(*map(fetcher.fetch, all_wanted)) == refs
+    assert started == [[False] * 4, [True] * 4]
+
+
 async def test_a_bundle_that_does_not_come(
     holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
