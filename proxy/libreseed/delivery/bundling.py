@@ -122,11 +122,11 @@ class Bundling:
 
 
 class _Line:
-    """What is wanted of one neighbour, in the order in which that came. `send` is called with what goes next; it has
+    """What is wanted of one neighbour, in the order in which that came. `give` is called with what goes next; it has
     to take its `turn`."""
 
-    def __init__(self, send: "Callable[[_Line, Sequence[Part]], None]") -> None:
-        self._give = send
+    def __init__(self, give: "Callable[[_Line, Sequence[Part]], None]") -> None:
+        self._give = give
         self._waiting: list[Part] = []
         self._under_way = 0
         self._due = False
