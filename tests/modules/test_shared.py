@@ -39,7 +39,9 @@ def put(tmp_path, tarball):
 
     def put():
         target = tmp_path / f"out{next(numbers)}"
-        take_package(Shared(tmp_path / "shared", "link"), tmp_path / "t.tgz", hashlib.sha512(data).digest(), target)
+        take_package(
+            Shared(tmp_path / "shared", "link"), f"{tmp_path}/t.tgz", hashlib.sha512(data).digest(), str(target)
+        )
         return target
 
     return put
@@ -78,7 +80,7 @@ def test_where_files_can_be_cloned_projects_do_not_share_edits(cloning, tarball)
     assert shared is not None
     assert shared.way == "clone"
     for name in ("one", "two", "three"):
-        take_package(shared, cloning / "t.tgz", hashlib.sha512(data).digest(), cloning / name)
+        take_package(shared, f"{cloning}/t.tgz", hashlib.sha512(data).digest(), f"{cloning}/{name}")
         (cloning / "t.tgz").unlink(missing_ok=True)
         assert (cloning / name / "bin.js").read_bytes() == b"1"
         assert (cloning / name / "bin.js").stat().st_mode & 0o777 == 0o755
@@ -133,7 +135,7 @@ def test_where_links_are_refused_the_files_are_copies(put, monkeypatch):
 def test_wrong_bytes_get_nowhere(tmp_path, tarball):
     (tmp_path / "t.tgz").write_bytes(tarball(("package/a", b"1")))
     with pytest.raises(IntegrityError):
-        take_package(Shared(tmp_path / "shared", "link"), tmp_path / "t.tgz", bytes(64), tmp_path / "out")
+        take_package(Shared(tmp_path / "shared", "link"), f"{tmp_path}/t.tgz", bytes(64), f"{tmp_path}/out")
     assert not (tmp_path / "out").exists()
     assert not list((tmp_path / "shared").rglob("a"))
 

@@ -59,19 +59,19 @@ def entry_of(shared: Shared, digest: bytes) -> str:
     return f"{shared.folder}/{name[:2]}/{name}"
 
 
-def take_package(shared: Shared, tarball: Path, digest: bytes, target: Path) -> None:
+def take_package(shared: Shared, tarball: str, digest: bytes, target: str) -> None:
     """Put a package into `target`, from its files in the shared folder where the system can. Blocks.
 
     Raises as `unpack` does.
     """
     entry = entry_of(shared, digest)
-    if take(entry, str(target), shared.way):
+    if take(entry, target, shared.way):
         return
     try:
-        _make(entry, tarball, digest, str(target), shared.way)
+        _make(entry, tarball, digest, target, shared.way)
     except OSError:  # a full cache is no reason to fail
-        clear(str(target))
-        unpack(str(tarball), digest, str(target))
+        clear(target)
+        unpack(tarball, digest, target)
 
 
 def prune(shared: Shared) -> int:
@@ -90,13 +90,13 @@ def prune(shared: Shared) -> int:
     return removed
 
 
-def _make(entry: str, tarball: Path, digest: bytes, target: str, way: str) -> None:
+def _make(entry: str, tarball: str, digest: bytes, target: str, way: str) -> None:
     """Unpack a package into a new entry, which replaces a spoilt one, and into `target` from there."""
     work = f"{entry}.{secrets.token_hex(8)}"
     spoilt = f"{work}.spoilt"
     os.makedirs(work)  # noqa: PTH103 - hot path
     try:
-        contents = unpack(str(tarball), digest, f"{work}/files")
+        contents = unpack(tarball, digest, f"{work}/files")
         # The file's own time is the last that is not too late, by the same clock as that of the others.
         with open(f"{work}/stamp", "w") as stamp:  # noqa: PTH123 - hot path
             stamp.write(str(len(contents.files)))

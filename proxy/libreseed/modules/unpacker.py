@@ -27,12 +27,12 @@ def main() -> None:
 def _outcome(job: dict[str, str]) -> dict[str, object]:
     digest = bytes.fromhex(job["digest"]) or None
     try:
-        tarball, target = Path(job["tarball"]), Path(job["target"])
+        tarball, target = job["tarball"], job["target"]
         if job["way"] and digest is not None:
             take_package(Shared(Path(job["shared"]), job["way"]), tarball, digest, target)
         else:
-            unpack(str(tarball), digest, str(target))
-        return {"size": os.stat(job["tarball"]).st_size}  # noqa: PTH116
+            unpack(tarball, digest, target)
+        return {"size": os.stat(tarball).st_size}  # noqa: PTH116
     except LibreseedError as error:
         return {"refused": error.message}
     except OSError as error:
