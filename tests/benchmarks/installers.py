@@ -47,8 +47,8 @@ OURS = "npm-11"
 """The client whose lock file and configuration `libreseed ci` takes."""
 
 
-def main(place: str | None = None) -> None:
-    with tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=place) as name, running_nodes(Path(name)) as nodes:
+def main(parent: str | None = None) -> None:
+    with tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=parent) as name, running_nodes(Path(name)) as nodes:
         folder = Path(name)
         node = nodes.start("node", observed=False)
         print("filling the node from the upstream …", flush=True)
@@ -60,8 +60,9 @@ def main(place: str | None = None) -> None:
         for way in ("warm", "cold", "own node"):
             costs: dict[str, list[Cost]] = {}
             for number in range(ROUNDS):
+                place = f"{way.split()[0]}-{number}"
                 for name in CLIENTS:
-                    home = folder / f"{way.split()[0]}-{number}-{name}"
+                    home = folder / f"{place}-{name}"
                     title = name
                     if way == "own node":
                         cost, source = run_other_with_own_node(nodes, node, name, home, folder, locks[name])
@@ -73,9 +74,7 @@ def main(place: str | None = None) -> None:
                 if way == "cold":
                     continue
                 for title, options in (("libreseed ci", ()), ("libreseed ci, copies", ("--link", "copy"))):
-                    cost = run_ours(
-                        folder, nodes, node, locks[OURS], options, f"{way.split()[0]}-{number}-{len(options)}"
-                    )
+                    cost = run_ours(folder, nodes, node, locks[OURS], options, f"{place}-{len(options)}")
                     costs.setdefault(title, []).append(cost)
             for title, found in costs.items():
                 middle = [statistics.median(values) for values in zip(*map(astuple, found), strict=True)]
