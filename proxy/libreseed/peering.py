@@ -9,7 +9,8 @@ from libreseed.errors import NetworkError, SwarmError
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.store.ports import PortStore
 from libreseed.store.shelf import OverlayShelf
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 
 log = logging.getLogger(__name__)
 

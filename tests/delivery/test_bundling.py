@@ -21,9 +21,11 @@ from libreseed.store.database import Database
 from libreseed.swarm.bundle import MAX_FILE, Member
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent, pieces_root
 from libreseed.trust.records import BlobRef
+from swarm.conftest import seeded
 
 BLOBS = [bytes((number * at) % 251 for number in range(20_000 + at)) for at in range(1, 9)]
 NOWHERE = bytes([7] * 32)
@@ -105,8 +107,7 @@ async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
     assert len(torrents) == 1
     assert torrents[0] not in {ref.v2 for ref in refs}
     assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
-    seeded = {handle.info_hashes().v2.to_bytes() for handle in fetcher.session._session.get_torrents()}
-    assert seeded == {ref.v2 for ref in refs}
+    assert seeded(fetcher.session) == {ref.v2 for ref in refs}
     assert left(fetcher) == []
 
 

@@ -27,7 +27,8 @@ from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
 from libreseed.store.records import RecordStore
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.records import BlobRef, Record, RecordType, sign_record

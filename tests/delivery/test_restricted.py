@@ -34,7 +34,8 @@ from libreseed.store.records import RecordStore
 from libreseed.store.shelf import OverlayShelf
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, UpstreamSettings

@@ -19,7 +19,8 @@ from libreseed.store.blobs import BlobStore
 from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent
 from libreseed.trust.records import BlobRef
 from support.running import eventually

@@ -17,7 +17,8 @@ from libreseed.store.database import Database
 from libreseed.store.packuments import PackumentStore
 from libreseed.store.records import RecordStore
 from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.trust.keys import PrivateKey
 from support.running import start_node, upstream
 

@@ -12,7 +12,8 @@ import libtorrent as lt
 from libreseed.network.claims import HeldBlob
 from libreseed.network.overlay import Overlay, OverlaySettings
 from libreseed.network.shelf import MemoryShelf
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import Torrent, piece_length
 from libreseed.trust.records import BlobRef
 

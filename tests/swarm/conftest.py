@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from libreseed.packages.integrity import sha512
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import Torrent, make_torrent
 from libreseed.trust.records import Endpoint
 
@@ -40,3 +41,8 @@ def torrent_of(folder: Path, data: bytes = DATA) -> Torrent:
 
 def endpoint(session: Session) -> Endpoint:
     return "127.0.0.1", session.port
+
+
+def seeded(session: Session) -> set[bytes]:
+    """Return the v2 infohashes of all torrents in the session."""
+    return {handle.info_hashes().v2.to_bytes() for handle in session._session.get_torrents()}

@@ -8,7 +8,7 @@ from libreseed.swarm import offers
 from libreseed.swarm.bundle import Member
 from libreseed.swarm.offers import MIN_AGE, Offers
 from libreseed.swarm.session import Session
-from swarm.conftest import StartSession
+from swarm.conftest import StartSession, seeded
 
 now = 0.0
 
@@ -28,10 +28,6 @@ def offered(session: Session, monkeypatch: pytest.MonkeyPatch) -> Offers:
 def offer(offered: Offers, *numbers: int) -> bytes:
     members: Sequence[Member] = [Member(sha512(bytes([each])), 100, bytes([each] * 32)) for each in numbers]
     return offered.offer(members, [Path(f"/nowhere/{each}") for each in numbers])
-
-
-def seeded(session: Session) -> set[bytes]:
-    return {handle.info_hashes().v2.to_bytes() for handle in session._session.get_torrents()}
 
 
 async def test_the_same_blobs_are_one_torrent(offered: Offers, session: Session) -> None:

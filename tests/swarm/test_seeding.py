@@ -13,7 +13,7 @@ from libreseed.swarm.download import Download
 from libreseed.swarm.seeding import Incoming, Seeding
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef
-from swarm.conftest import DATA, StartSession, endpoint, torrent_of
+from swarm.conftest import DATA, StartSession, endpoint, seeded, torrent_of
 
 DIGEST = sha512(DATA)
 TARBALL = ("pkg", "pkg-1.0.0.tgz")
@@ -162,10 +162,6 @@ async def test_a_bundle_ends_with_any_of_its_blobs(holder: Holder) -> None:
     assert v2 in seeded(holder.session)
     await holder.seeding.drop(DIGEST)
     assert v2 not in seeded(holder.session)
-
-
-def seeded(session: Session) -> set[bytes]:
-    return {handle.info_hashes().v2.to_bytes() for handle in session._session.get_torrents()}
 
 
 async def test_drop(holder: Holder, start_session: StartSession, tmp_path: Path) -> None:

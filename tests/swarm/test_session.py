@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from libreseed.errors import SwarmError
-from libreseed.swarm.session import Session, SessionSettings
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import info_hashes
 from swarm.conftest import StartSession, torrent_of
 

@@ -14,6 +14,7 @@ import libtorrent as lt
 
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import Session
+from libreseed.swarm.torrents import real_files
 from libreseed.swarm.transfer import Transfer
 from libreseed.trust import bencode
 from libreseed.trust.records import BlobRef, Endpoint
@@ -80,15 +81,8 @@ class BundleDownload(Transfer):
         return f"a bundle of {len(self._wanted)} blobs"
 
     def _check(self, info: lt.torrent_info) -> None:
-        files = dict(_files(info))
+        files = {path: size for _, path, size in real_files(info)}
         lengths = {path: self._wanted[path].length for path in files if path in self._wanted}
         if files != lengths or info.piece_length() != MAX_FILE:
             raise SwarmError(f"What came as {self.label} has other files than were asked for.")
         self.files = {self._wanted[path].sha512: self._folder / path for path in files}
-
-
-def _files(info: lt.torrent_info) -> Iterable[tuple[str, int]]:
-    layout = info.layout()
-    for index in range(layout.num_files()):
-        if not layout.file_flags(index) & lt.file_flags_t.flag_pad_file:
-            yield layout.file_path(index), layout.file_size(index)

@@ -5,14 +5,13 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
-from libreseed.swarm.torrents import Torrent
+from libreseed.swarm.settings import SessionSettings, libtorrent_settings
+from libreseed.swarm.torrents import Torrent, real_files
 from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
@@ -21,33 +20,12 @@ AlertHandler = Callable[[lt.alert], None]
 
 _LISTEN_SECONDS = 5.0
 _PORT_TRIES = 5
-_ALERTS = (
-    lt.alert.category_t.error_notification
-    | lt.alert.category_t.status_notification
-    | lt.alert.category_t.storage_notification
-    | lt.alert.category_t.piece_progress_notification
-)
 _UNHEARD = frozenset(
     {lt.state_changed_alert, lt.torrent_added_alert, lt.add_torrent_alert, lt.torrent_resumed_alert}
     | {lt.torrent_paused_alert, lt.torrent_removed_alert}
 )
 """More than half of what comes for a small torrent, and nobody waits for it."""
 _UNANNOUNCED = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
-MAX_METADATA = 1 << 20
-"""Bytes of torrent metadata taken from a peer; 512 pieces need some 50 KB."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """Where to listen and which helpers of libtorrent to use. Port 0 picks a free one."""
-
-    host: str = "0.0.0.0"  # noqa: S104 - peers come from everywhere
-    port: int = 0
-    dht: bool = False
-    lan: bool = False
-    port_mapping: bool = False
-    upload_limit: int = 0
-    """Bytes a second, 0 for no limit."""
 
 
 class Session:
@@ -129,12 +107,7 @@ class Session:
         told of it."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(metadata)
-        layout = params.ti.layout()
-        params.renamed_files = {
-            index: str(places[layout.file_path(index)])
-            for index in range(layout.num_files())
-            if not layout.file_flags(index) & lt.file_flags_t.flag_pad_file
-        }
+        params.renamed_files = {index: str(places[path]) for index, path, _ in real_files(params.ti)}
         params.save_path = "/"  # each place is absolute
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex | _UNANNOUNCED
         self._session.async_add_torrent(params)
@@ -254,53 +227,5 @@ def _free_port(host: str) -> int:
 
 def _make_session(settings: SessionSettings, port: int) -> lt.session:
     params = lt.session_params()
-    params.settings = _lt_settings(settings, port)
+    params.settings = libtorrent_settings(settings, port)
     return lt.session(params)
-
-
-def _lt_settings(settings: SessionSettings, port: int) -> Any:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return {
-        "listen_interfaces": f"{host}:{port}",
-        "max_retry_port_bind": 0,
-        "listen_system_port_fallback": False,
-        "alert_mask": int(_ALERTS),
-        "alert_queue_size": 100_000,
-        "user_agent": "LibreSeed",
-        "peer_fingerprint": "-LS0001-",
-        "enable_dht": settings.dht,
-        "enable_lsd": settings.lan,
-        "enable_upnp": settings.port_mapping,
-        "enable_natpmp": settings.port_mapping,
-        "webtorrent_stun_server": "",
-        "active_downloads": -1,
-        "active_seeds": -1,
-        "active_checking": -1,
-        "active_limit": -1,
-        "active_dht_limit": -1,
-        "active_lsd_limit": 60,
-        "connections_limit": 2000,
-        "connection_speed": 500,
-        "unchoke_slots_limit": -1,
-        "listen_queue_size": 500,
-        "max_metadata_size": MAX_METADATA,
-        "upload_rate_limit": settings.upload_limit,
-        # Several nodes behind one address (one machine, one NAT) are the rule here.
-        "allow_multiple_connections_per_ip": True,
-        "dht_restrict_routing_ips": False,
-        "dht_restrict_search_ips": False,
-        "dht_prefer_verified_node_ids": False,
-        "dht_ignore_dark_internet": False,
-        "close_redundant_connections": True,
-        "min_reconnect_time": 1,
-        "peer_connect_timeout": 5,
-        "utp_connect_timeout": 1000,
-        # Many small torrents at once overflow the socket's buffer; by default a lost packet then costs a second.
-        "utp_min_timeout": 100,
-        "tick_interval": 100,
-        "recv_socket_buffer_size": 2 << 20,
-        "send_socket_buffer_size": 2 << 20,
-        # A node that was killed and came back is refused as connected already until its old connection times out.
-        "peer_timeout": 6,
-        "no_atime_storage": True,
-    }

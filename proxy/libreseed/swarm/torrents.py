@@ -6,7 +6,7 @@ meanwhile and starts threads for each file.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -101,6 +101,14 @@ def _root(nodes: Sequence[bytes], padding: bytes = _ZERO) -> bytes:
 def pieces_root(metadata: bytes) -> bytes:
     """Return the root of the file's hash tree (BEP 52), from the torrent file that `make_torrent` made."""
     return metadata.partition(_ROOT_KEY)[2][:32]
+
+
+def real_files(info: lt.torrent_info) -> Iterator[tuple[int, str, int]]:
+    """Yield number, path and size in bytes of each file that is not there for padding only (BEP 47)."""
+    layout = info.layout()
+    for index in range(layout.num_files()):
+        if not layout.file_flags(index) & lt.file_flags_t.flag_pad_file:
+            yield index, layout.file_path(index), layout.file_size(index)
 
 
 def info_hashes(ref: BlobRef) -> lt.info_hash_t:
