@@ -4,9 +4,9 @@ from libreseed.accounts.attempts import BURST, Attempts
 from libreseed.accounts.login import Login
 from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.errors import ConflictError, ForbiddenError, InvalidInputError, UnauthorizedError
-from libreseed.store.accounts import AccountStore
 from libreseed.store.database import Database
-from libreseed.store.secondfactors import SecondFactorStore
+from libreseed.store.tables.accounts import AccountStore
+from libreseed.store.tables.second_factors import SecondFactorStore
 
 HERE = "192.0.2.1"
 

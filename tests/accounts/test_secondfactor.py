@@ -7,9 +7,9 @@ from libreseed.accounts.attempts import Attempts
 from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.accounts.totp import STEP, code_at
 from libreseed.errors import ForbiddenError, InvalidInputError, UnauthorizedError
-from libreseed.store.accounts import AccountStore
 from libreseed.store.database import Database
-from libreseed.store.secondfactors import SecondFactorStore
+from libreseed.store.tables.accounts import AccountStore
+from libreseed.store.tables.second_factors import SecondFactorStore
 
 NOW = 1_800_000_000
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from libreseed.config import Settings
-from libreseed.node import Node
+from libreseed.node.node import Node
 from support.packages import publish_body
 
 ROUNDS = 5

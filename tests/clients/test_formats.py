@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libreseed.clients.backup import Backup
 from libreseed.clients.berry import Berry
 from libreseed.clients.bunfig import Bunfig
 from libreseed.clients.endpoint import Endpoint
 from libreseed.clients.formats import Format
 from libreseed.clients.ini import parse_ini
 from libreseed.clients.lines import split, take_back
-from libreseed.clients.memory import Remembered
 from libreseed.clients.npmrc import Npmrc
 from libreseed.clients.pnpmyaml import PnpmYaml
 from libreseed.clients.yarnrc import Yarnrc
@@ -75,7 +75,7 @@ def test_whatever_the_file_says(kind: Format, text: str, endpoint: Endpoint, edi
         return
     assert kind.registry_of(result) == endpoint.url
     assert kind.point(result, endpoint) == result, "a second time changes nothing"
-    assert Remembered("npm", "user", text, result).former(result) == (text, True)
+    assert Backup("npm", "user", text, result).former(result) == (text, True)
     kept = [line.strip("\ufeff\r\n") for line in split(text) if not _ours(line)]
     lines = iter(line.strip("\ufeff\r\n") for line in split(result))
     assert all(line in lines for line in kept), "all else is there, in its order"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.clients import pointing
+from libreseed.clients.backup import USER, BackupFile, read
 from libreseed.clients.bunfig import Bunfig
 from libreseed.clients.endpoint import Endpoint
-from libreseed.clients.memory import USER, Memory, read
 from libreseed.clients.npmrc import Npmrc
 from libreseed.clients.places import Place
 from libreseed.clients.pointing import Change, point, take_back_all
@@ -28,13 +28,13 @@ class Home:
         self.folder = folder
         self.npmrc = folder / ".npmrc"
         self.place = Place("npm", self.npmrc, Npmrc())
-        self.memory = Memory(folder / "data" / "clients.json")
+        self.backups = BackupFile(folder / "data" / "clients.json")
 
     def point(self, endpoint: Endpoint = HERE, *places: Place, dry: bool = False) -> list[Change]:
-        return point(places or [self.place], endpoint, self.memory, USER, dry=dry)
+        return point(places or [self.place], endpoint, self.backups, USER, dry=dry)
 
     def undo(self, *clients: str, dry: bool = False) -> list[Change]:
-        return take_back_all(self.memory, USER, clients, dry=dry)
+        return take_back_all(self.backups, USER, clients, dry=dry)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def mode(path: Path) -> int:
 def test_a_new_file_is_private_and_goes_away_again(home: Home) -> None:
     assert home.point() == [Change("npm", home.npmrc, "created")]
     assert home.npmrc.read_text() == "registry=http://localhost:4880/\n"
-    assert mode(home.npmrc) == mode(home.memory.path) == 0o600
+    assert mode(home.npmrc) == mode(home.backups.path) == 0o600
     assert home.undo() == [Change("npm", home.npmrc, "removed")]
     assert not home.npmrc.exists()
     assert home.undo() == []
@@ -136,7 +136,7 @@ def test_a_link_stays_a_link(home: Home) -> None:
     home.point()
     assert home.npmrc.is_symlink()
     assert target.read_text() == "registry=http://localhost:4880/\na=1\n"
-    assert home.memory.former(home.npmrc) == "a=1\n"
+    assert home.backups.former(home.npmrc) == "a=1\n"
     home.undo()
     assert home.npmrc.is_symlink()
     assert target.read_text() == "a=1\n"
@@ -166,11 +166,11 @@ def test_other_clients_and_scopes_are_left(home: Home) -> None:
     yarnrc = Place("yarn1", home.folder / ".yarnrc", Yarnrc())
     home.point(HERE, home.place, yarnrc)
     project = replace(home.place, path=home.folder / "project" / ".npmrc")
-    point([project], HERE, home.memory, "/project", dry=False)
+    point([project], HERE, home.backups, "/project", dry=False)
     assert [change.client for change in home.undo("yarn1")] == ["yarn1"]
     assert [change.client for change in home.undo()] == ["npm"]
     assert project.path.exists()
-    assert [change.action for change in take_back_all(home.memory, "/project", (), dry=False)] == ["removed"]
+    assert [change.action for change in take_back_all(home.backups, "/project", (), dry=False)] == ["removed"]
 
 
 def test_a_file_that_wins_over_npmrc_is_changed_only_where_it_names_a_registry(home: Home) -> None:
@@ -189,13 +189,13 @@ def test_nothing_is_written_unless_all_can_be(home: Home) -> None:
     with pytest.raises(ConfigError, match=r"\.bunfig\.toml cannot be changed: it is not TOML"):
         home.point(HERE, home.place, broken)
     assert not home.npmrc.exists()
-    assert not home.memory.path.exists()
+    assert not home.backups.path.exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"/a": {}}', '{"/a": 1}', "[" * 100_000])
 def test_a_damaged_memory(home: Home, content: str) -> None:
-    home.memory.path.parent.mkdir()
-    home.memory.path.write_text(content)
+    home.backups.path.parent.mkdir()
+    home.backups.path.write_text(content)
     with pytest.raises(StoreError, match=r"clients\.json.*cannot be read.*by hand"):
         home.undo()
 
@@ -210,4 +210,4 @@ def test_what_cannot_be_read(home: Home) -> None:
 
 def test_no_token_is_shown(home: Home) -> None:
     home.point(THERE)
-    assert "s3cret" not in repr(home.memory.load())
+    assert "s3cret" not in repr(home.backups.load())

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from libreseed.delivery.remembered import Remembered
-from libreseed.network.overlay import Overlay
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.packages.integrity import sha512
 from support.running import StartNode, asked, eventually, offer
 from upstream.fake_registry import Drop, FakeRegistry, Reply
@@ -73,8 +72,11 @@ async def test_they_come_from_there_alone(
     assert (upstream.requests, lookups) == ([], [])
     status = (await node.get("/-/libreseed/status")).json()
     assert (status["mirroring"], status["announcing"], status["store"]["tarballs"]) == (0, 0, 1)
-    assert node.node._seeding.find(node.node._catalogue.tarball(name, tarball_of(name).rpartition("/")[2])) is not None
-    assert not [held.ref for held in node.node._seeding._held.values() if held.shared]
+    assert (
+        node.node.networks.seeding.find(node.node.stores.catalogue.tarball(name, tarball_of(name).rpartition("/")[2]))
+        is not None
+    )
+    assert node.node.networks.seeding.list_shared() == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,7 +134,7 @@ async def test_what_was_stored_before_they_were_declared_is_not_theirs(
     ours = corp.script[tarball_of(name)][0]
     assert isinstance(ours, Reply)
     assert (await node.get(tarball_of(name))).body == ours.body
-    node.node._packuments._missing = Remembered(0.0)
+    node.node.delivery.metadata.packuments._missing.clear()
     assert set((await node.get(path_of(name))).json()["versions"]) == {"1.0.0", "2.0.0"}
     again = await node.get(tarball_of(name))
     assert (again.source, again.body) == ("store", ours.body)
@@ -207,7 +209,9 @@ async def test_offline_the_swarm_still_has_it(
     holder = await start_node("holder", upstream=upstream.url)
     packument = (await holder.get("/lodash")).json()
     tarball = (await holder.get(tarball_of("lodash"))).body
-    await eventually(lambda: holder.node._seeding.shared(sha512(tarball)) and not holder.node._announcing.waiting)
+    await eventually(
+        lambda: holder.node.networks.seeding.shared(sha512(tarball)) and not holder.node.networks.announcing.waiting
+    )
     upstream.requests.clear()
     node = await start_node("node", holder, **settings, offline=True)
     integrity = packument["versions"]["1.0.0"]["dist"]["integrity"]

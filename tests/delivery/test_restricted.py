@@ -9,29 +9,33 @@ from pathlib import Path
 
 import pytest
 
-from libreseed.delivery.bundled import BundledPackage
-from libreseed.delivery.ownership import Ownership
-from libreseed.delivery.packuments import Freshness, PackumentDelivery
-from libreseed.delivery.policing import Policing
-from libreseed.delivery.provenance import Provenance
-from libreseed.delivery.records import RecordReader
-from libreseed.delivery.refreshing import PackumentSources
-from libreseed.delivery.signatures import Signatures
-from libreseed.delivery.swarmfetch import SwarmFetcher
-from libreseed.delivery.tarballs import TarballDelivery
-from libreseed.delivery.upstreamfetch import STREAM_FROM
-from libreseed.network.overlay import Overlay, OverlaySettings
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.metadata.bundled import BundledPackage
+from libreseed.delivery.metadata.ownership import Ownership
+from libreseed.delivery.metadata.packuments import Freshness, PackumentDelivery
+from libreseed.delivery.metadata.policing import Policing
+from libreseed.delivery.metadata.provenance import Provenance
+from libreseed.delivery.metadata.records import RecordReader
+from libreseed.delivery.metadata.refreshing import PackumentSources
+from libreseed.delivery.metadata.signatures import Signatures
+from libreseed.delivery.tarballs.delivery import TarballDelivery
+from libreseed.delivery.tarballs.expected import ExpectedTarballs
+from libreseed.delivery.tarballs.policy import TarballPolicy
+from libreseed.delivery.tarballs.race import TarballRace
+from libreseed.delivery.tarballs.stored import StoredTarballs
+from libreseed.delivery.tarballs.upstream import STREAM_FROM, UpstreamFetcher
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
 from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import format_integrity
 from libreseed.packages.policy import Policy
 from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
-from libreseed.store.documents import DocumentStore
-from libreseed.store.packuments import PackumentStore
-from libreseed.store.publications import PublicationStore
-from libreseed.store.records import RecordStore
-from libreseed.store.shelf import OverlayShelf
+from libreseed.store.tables.catalogue import Catalogue
+from libreseed.store.tables.documents import DocumentStore
+from libreseed.store.tables.overlay import OverlayStore
+from libreseed.store.tables.packuments import PackumentStore
+from libreseed.store.tables.publications import PublicationStore
+from libreseed.store.tables.records import RecordStore
 from libreseed.store.trustfile import TrustFile
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
@@ -39,6 +43,7 @@ from libreseed.swarm.settings import SessionSettings
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, UpstreamSettings
+from support.seeding import make_seeding
 from upstream.fake_registry import FakeRegistry, Reply
 
 SMALL, LARGE = bytes(1000), bytes(STREAM_FROM + 1)
@@ -82,7 +87,7 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         session = Session(SessionSettings("127.0.0.1", 0, dht=False, lan=False, port_mapping=False))
         await session.start()
         stack.push_async_callback(session.stop)
-        overlay = Overlay(OverlaySettings(host="127.0.0.1", port=0, p2p_port=session.port), OverlayShelf(database))
+        overlay = Overlay(OverlaySettings(host="127.0.0.1", port=0, p2p_port=session.port), OverlayStore(database))
         await overlay.start()
         stack.push_async_callback(overlay.stop)
         token = {f"//127.0.0.1:{registry.port}/": Credentials("Bearer secret")}
@@ -90,33 +95,46 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
             UpstreamSettings(registry.url, credentials=token), node_id="node-1", limits=Limits(access_again=0.0)
         )
         stack.push_async_callback(upstream.close)
-        seeding = Seeding(blobs, catalogue, session)
+        seeding = make_seeding(blobs, catalogue, session)[0]
         fetcher = SwarmFetcher(overlay, session, blobs, seeding)
         policing = Policing(Policy())
         trust = TrustFile(tmp_path / "trust.json")
         bundled = BundledPackage("1.0.0")
         store = PackumentStore(database)
-        ownership = Ownership(publications, trust, upstream, bundled, AccessRules())
-        sources = PackumentSources(store, RecordReader(overlay, RecordStore(database), fetcher), upstream, ownership)
+        ownership = Ownership(publications, trust=trust, upstream=upstream, access=AccessRules())
+        mirrored: list[str] = []
+        sources = PackumentSources(
+            store,
+            records=RecordReader(overlay, RecordStore(database), fetcher),
+            upstream=upstream,
+            ownership=ownership,
+            on_upstream=lambda packument: mirrored.append(packument.name),
+        )
         packuments = PackumentDelivery(
             publications,
-            store,
-            sources,
-            ownership,
-            policing,
-            bundled,
-            freshness=Freshness(upstream=0.0, patience=10.0),
+            store=store,
+            sources=sources,
+            ownership=ownership,
+            policing=policing,
+            bundled=bundled,
+            freshness=Freshness(upstream=0.0, max_wait=10.0),
         )
         stack.push_async_callback(packuments.close)
-        provenance = Provenance(packuments, ownership, DocumentStore(database), trust, upstream)
+        provenance = Provenance(
+            packuments, ownership=ownership, store=DocumentStore(database), trust=trust, upstream=upstream
+        )
         stack.push_async_callback(provenance.close)
         signatures = Signatures(ownership, provenance, trust)
+        expected = ExpectedTarballs(packuments, ownership, signatures)
         tarballs = TarballDelivery(
-            catalogue, blobs, seeding, fetcher, packuments, ownership, signatures, upstream, policing, bundled
+            policy=TarballPolicy(packuments, ownership, policing),
+            bundled=bundled,
+            expected=expected,
+            stored=StoredTarballs(catalogue, seeding, ownership, expected),
+            race=TarballRace(fetcher, UpstreamFetcher(upstream, blobs, seeding, share=True), ownership),
+            seeding=seeding,
         )
         stack.push_async_callback(tarballs.close)
-        mirrored: list[str] = []
-        sources.on_upstream = lambda packument: mirrored.append(packument.name)
         yield Delivery(packuments, tarballs, seeding, mirrored)
 
 

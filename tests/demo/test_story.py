@@ -14,7 +14,7 @@ from aiohttp import web
 from libreseed.demo.story import OWN, WELL_KNOWN, check_sources, tell
 from libreseed.demo.traffic import Traffic, Transfer
 from libreseed.errors import IntegrityError, UnavailableError
-from libreseed.modules.lockentry import LockedPackage
+from libreseed.modules.lock.entry import LockedPackage
 from support.packages import manifest_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]

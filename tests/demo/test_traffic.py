@@ -1,7 +1,7 @@
 import pytest
 
 from libreseed.demo.traffic import watch
-from libreseed.registry.guard import Guard, access_log
+from libreseed.registry.http.guard import Guard, access_log
 
 URL = "http://localhost:4880"
 

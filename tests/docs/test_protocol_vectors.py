@@ -10,8 +10,8 @@ import orjson
 import pytest
 import umsgpack
 
-from libreseed.network.claims import HeldBlob, pack_self, read_blobs, read_claim
-from libreseed.network.recordbook import target_of
+from libreseed.network.overlay.claims import HeldBlob, pack_self, read_blobs, read_claim
+from libreseed.network.overlay.recordbook import target_of
 from libreseed.packages.integrity import content_key, sha512
 from libreseed.packages.names import key_text
 from libreseed.packages.packument import portable

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from libreseed.modules.install import Summary, install
+from libreseed.modules.lock.resolver import Change
 from libreseed.modules.project import Project
-from libreseed.modules.resolver import Change
 from support.installs import SHIMS, Quiet, at
 
 MakeTarball = Callable[..., bytes]

@@ -12,7 +12,7 @@ import pytest
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from libreseed.modules import install as install_module
 from libreseed.modules.install import install
-from libreseed.modules.resolver import Change
+from libreseed.modules.lock.resolver import Change
 from support.installs import SHIMS, Quiet, at, version
 
 

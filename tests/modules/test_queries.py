@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from libreseed.errors import NotFoundError
-from libreseed.modules.lockfile import read_lockfile
+from libreseed.modules.lock.lockfile import read_lockfile
 from libreseed.modules.queries import Reason, find_named, find_outdated, find_reasons, list_tree, newest_in
 from libreseed.packages.integrity import format_integrity
 

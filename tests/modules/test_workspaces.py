@@ -9,7 +9,7 @@ import pytest
 
 from libreseed.errors import InvalidInputError, NotFoundError
 from libreseed.modules.linking import link_folder, link_packages, unlink
-from libreseed.modules.lockfile import read_project
+from libreseed.modules.lock.lockfile import read_project
 from libreseed.modules.project import Project
 from libreseed.modules.workspaces import Workspace, find_workspace, is_workspace, named_workspaces
 from support.installs import version

@@ -9,15 +9,18 @@ from typing import Any, Protocol, TypeAlias
 import pytest
 
 from libreseed.network.addresses import Address
-from libreseed.network.overlay import Overlay, OverlaySettings
-from libreseed.network.roundtrips import RoundTrips
-from libreseed.network.shelf import MemoryShelf
-from libreseed.network.wire import Fields, Wire
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.service import MakeBundle
+from libreseed.network.overlay.storage import MemoryStorage
+from libreseed.network.udp.round_trips import RoundTrips
+from libreseed.network.udp.wire import Fields, Wire
 from network.helpers import text
 
 
 class Spawn(Protocol):
-    def __call__(self, *join: Overlay, shelf: MemoryShelf | None = None, **settings: Any) -> Awaitable[Overlay]: ...
+    def __call__(
+        self, *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundle = ..., **settings: Any
+    ) -> Awaitable[Overlay]: ...
 
 
 @pytest.fixture
@@ -25,8 +28,12 @@ async def spawn() -> AsyncIterator[Spawn]:
     """Start nodes; each joins by the nodes given. All are stopped at the end, and must leave no task behind."""
     nodes: list[Overlay] = []
 
-    async def start(*join: Overlay, shelf: MemoryShelf | None = None, **settings: Any) -> Overlay:
-        node = Overlay(OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), shelf or MemoryShelf())
+    async def start(
+        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundle = lambda _: b"", **settings: Any
+    ) -> Overlay:
+        node = Overlay(
+            OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), storage or MemoryStorage(), bundle=bundle
+        )
         await node.start()
         nodes.append(node)
         if join:

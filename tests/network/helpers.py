@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from libreseed.network.addresses import Address
-from libreseed.network.claims import HeldBlob
+from libreseed.network.overlay.claims import HeldBlob
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.records import BlobRef, Record, sign_record

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
-from libreseed.network.claims import HeldBlob
-from libreseed.network.overlay import Overlay, OverlaySettings
-from libreseed.network.shelf import MemoryShelf
+from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.publishing.announcing import Announcing
 from libreseed.trust.records import BlobRef
 
@@ -16,7 +16,7 @@ class Batches(Overlay):
     """Notes what it is told to announce."""
 
     def __init__(self) -> None:
-        super().__init__(OverlaySettings(), MemoryShelf())
+        super().__init__(OverlaySettings(), MemoryStorage())
         self.sizes: list[int] = []
 
     async def announce(self, blobs: Iterable[HeldBlob]) -> int:

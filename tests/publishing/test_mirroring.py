@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from libreseed.delivery.errands import Errands
-from libreseed.publishing.mirroring import Mirroring
-from libreseed.store.packuments import UPSTREAM, StoredPackument
+from libreseed.concurrency.single_flight import SingleFlight
+from libreseed.publishing.mirroring import Mirroring, Worker
+from libreseed.store.tables.packuments import UPSTREAM, StoredPackument
 from libreseed.trust.snapshot import Snapshot
 from publishing.conftest import Desk
 from support.running import eventually
@@ -22,15 +22,15 @@ def stored(name: str) -> StoredPackument:
 
 
 @asynccontextmanager
-async def running(mirroring: Mirroring) -> AsyncIterator[None]:
-    task = asyncio.create_task(mirroring.run())
+async def running(mirroring: Mirroring, *others: Worker) -> AsyncIterator[None]:
+    task = asyncio.create_task(mirroring.run(others))
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_came_from_the_upstream_is_signed_and_found(desk: Desk) -> None:
-    mirroring = Mirroring(desk.signer, ())
+    mirroring = Mirroring(desk.signer)
     async with running(mirroring):
         mirroring.add(stored("pkg"))
         mirroring.add(stored("other"))
@@ -42,16 +42,16 @@ async def test_what_came_from_the_upstream_is_signed_and_found(desk: Desk) -> No
 
 
 async def test_it_stands_back_while_others_are_busy(desk: Desk) -> None:
-    errands: Errands[str, None] = Errands()
-    mirroring = Mirroring(desk.signer, (errands,))
+    fetching: SingleFlight[str, None] = SingleFlight()
+    mirroring = Mirroring(desk.signer)
 
     async def work() -> None:
         for number in range(5):  # each takes as long as what is mirrored would
             await desk.signer.sign("package", Snapshot(packument(f"busy-{number}")))
         assert mirroring.waiting == 1
 
-    async with running(mirroring):
-        task = errands.start("work", work)
+    async with running(mirroring, fetching):
+        task = fetching.start("work", work)
         mirroring.add(stored("pkg"))
         await eventually(lambda: not mirroring.waiting)
         assert task.done()
@@ -59,16 +59,16 @@ async def test_it_stands_back_while_others_are_busy(desk: Desk) -> None:
 
 
 async def test_a_node_that_is_always_busy_mirrors_all_the_same(desk: Desk) -> None:
-    errands: Errands[str, None] = Errands()
+    fetching: SingleFlight[str, None] = SingleFlight()
     forever = asyncio.Event()
 
     async def work() -> None:
         await forever.wait()
 
-    mirroring = Mirroring(desk.signer, (errands,), patience=0.01)
-    async with running(mirroring):
-        task = errands.start("work", work)
+    mirroring = Mirroring(desk.signer, longest_wait=0.01)
+    async with running(mirroring, fetching):
+        task = fetching.start("work", work)
         mirroring.add(stored("pkg"))
         await eventually(lambda: not mirroring.waiting)
         assert not task.done()
-    await errands.close()
+    await fetching.close()

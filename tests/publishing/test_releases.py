@@ -18,7 +18,7 @@ async def own_key(node: Local) -> bytes:
 
 
 def trust(node: Local) -> TrustFile:
-    return TrustFile(node.node.settings.trust_file)
+    return TrustFile(node.node.stores.trust.path)
 
 
 async def test_a_release_reaches_another_node(start_node: StartNode) -> None:
@@ -67,7 +67,7 @@ async def test_what_came_from_the_upstream_is_mirrored(start_node: StartNode, up
     mirror = await start_node("mirror", upstream=upstream.url)
     await mirror.get("/pkg")
     await mirror.get("/pkg/-/pkg-1.0.0.tgz")
-    await eventually(lambda: mirror.node._mirroring.waiting == mirror.node._announcing.waiting == 0)
+    await eventually(lambda: mirror.node.publishing.mirroring.waiting == mirror.node.networks.announcing.waiting == 0)
     reader = await start_node("reader", mirror)
     stranger = await reader.get("/pkg")
     assert (stranger.status, "libreseed trust mirror" in stranger.json()["error"]) == (403, True)
@@ -83,7 +83,7 @@ async def test_a_lock_file_is_all_the_trust_it_needs(start_node: StartNode, upst
     holder = await start_node("holder", upstream=upstream.url)
     reader = await start_node("reader", holder)
     await holder.get("/pkg/-/pkg-1.0.0.tgz")
-    await eventually(lambda: holder.node._announcing.waiting == 0)
+    await eventually(lambda: holder.node.networks.announcing.waiting == 0)
     integrity = format_integrity(sha512(tarball))
     got = await reader.get("/pkg/-/pkg-1.0.0.tgz", pacote_integrity=integrity)
     assert (got.status, got.source, got.body) == (200, "swarm", tarball)
@@ -93,7 +93,7 @@ async def test_nothing_is_shared_against_the_users_will(start_node: StartNode, u
     offer(upstream, "pkg", "1.0.0")
     node = await start_node(upstream=upstream.url, share=False)
     await node.get("/pkg")
-    assert node.node._mirroring.waiting == 0
+    assert node.node.publishing.mirroring.waiting == 0
 
 
 async def test_a_write_that_was_interrupted_is_finished(start_node: StartNode) -> None:
@@ -102,7 +102,7 @@ async def test_a_write_that_was_interrupted_is_finished(start_node: StartNode) -
     await node.log_in()
     for version in ("1.0.0", "1.1.0"):
         await node.publish("pkg", version)
-    store = node.node._packuments._publications
+    store = node.node.stores.publications
     before = await store.find("pkg")
     assert before is not None
     packument = with_versions(before.packument, ["1.1.0"])
@@ -120,5 +120,5 @@ async def test_a_write_that_was_interrupted_is_finished(start_node: StartNode) -
 
 
 async def signed_events(node: Local) -> int:
-    (item,) = await node.node._overlay.find_records("pkg")
+    (item,) = await node.node.networks.overlay.find_records("pkg")
     return read_record(item, "pkg", time.time()).history_size

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from libreseed.store.packuments import UPSTREAM, StoredPackument
+from libreseed.store.tables.packuments import UPSTREAM, StoredPackument
 from libreseed.trust.history import Event
 from libreseed.trust.records import LIFETIME, RESIGN_AFTER, read_record
 from libreseed.trust.snapshot import Snapshot, read_snapshot

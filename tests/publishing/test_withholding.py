@@ -11,7 +11,7 @@ async def test_what_a_rule_keeps_back(start_node: StartNode) -> None:
     await node.log_in()
     for name in ("@acme/tool", "open"):
         assert (await node.publish(name, "1.0.0")).status == 201
-    catalogue, records = node.node._catalogue, node.node._packuments._sources._records._store
+    catalogue, records = node.node.stores.catalogue, node.node.stores.records
     signed = await records.find_signed("@acme/tool")
     assert signed is not None
     withheld = {sha512(make_tarball("@acme/tool", "1.0.0")), signed.snapshot}

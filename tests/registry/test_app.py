@@ -61,7 +61,7 @@ async def test_faults_of_our_own(
     async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("libreseed.delivery.packuments.PackumentDelivery.find", fail)
+    monkeypatch.setattr("libreseed.delivery.metadata.packuments.PackumentDelivery.find", fail)
     answer = await node.get("/pkg")
     assert (answer.status, answer.source) == (500, "store")
     assert says in answer.json()["error"]

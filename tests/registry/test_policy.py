@@ -199,8 +199,8 @@ async def test_it_is_shown_when_it_is_old_enough(start_node: StartNode, upstream
     node = await start_node(upstream=upstream.url, policy={"minimum-release-age": "7d"})
     young = await node.get("/@s%2fpkg")
     assert list(young.json()["versions"]) == [GOOD]
-    now = node.node._policing._now
-    node.node._policing._now = lambda: now() + 7 * 86_400
+    now = node.node.delivery.metadata.policing.now
+    node.node.delivery.metadata.policing.now = lambda: now() + 7 * 86_400
     old = await node.get("/@s%2fpkg", If_None_Match=young.headers["ETag"])
     assert (old.status, list(old.json()["versions"]), old.json()["dist-tags"]["latest"]) == (200, [GOOD, BAD], BAD)
     assert "policyRestrictions" not in old.json()
@@ -210,7 +210,7 @@ async def test_it_is_shown_when_it_is_old_enough(start_node: StartNode, upstream
 async def test_it_is_worked_out_once(
     start_node: StartNode, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from libreseed.delivery import policing
+    from libreseed.delivery.metadata import policing
 
     worked: list[str] = []
     judge = policing._judge
@@ -276,7 +276,9 @@ async def test_a_lock_file_is_enough_without_anybody_to_ask(start_node: StartNod
     tarballs = script(upstream, "pkg")
     giver = await start_node("giver", upstream=upstream.url)
     assert (await giver.get(f"/pkg/-/pkg-{BAD}.tgz")).body == tarballs[BAD]
-    await eventually(lambda: giver.node._seeding.shared(sha512(tarballs[BAD])) and not giver.node._announcing.waiting)
+    await eventually(
+        lambda: giver.node.networks.seeding.shared(sha512(tarballs[BAD])) and not giver.node.networks.announcing.waiting
+    )
     taker = await start_node("taker", giver, policy={"minimum-release-age": "7d", "block": ["pkg@<1"]})
     demanded = {"pacote_integrity": format_integrity(sha512(tarballs[BAD]))}
     answer = await taker.get(f"/pkg/-/pkg-{BAD}.tgz", **demanded)

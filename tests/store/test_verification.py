@@ -1,7 +1,7 @@
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import BlobEntry, Catalogue
 from libreseed.store.database import Database
+from libreseed.store.tables.catalogue import BlobEntry, Catalogue
 from libreseed.store.verification import repair_store, verify_store
 from libreseed.trust.records import BlobRef
 

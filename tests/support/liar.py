@@ -9,9 +9,9 @@ from pathlib import Path
 
 import libtorrent as lt
 
-from libreseed.network.claims import HeldBlob
-from libreseed.network.overlay import Overlay, OverlaySettings
-from libreseed.network.shelf import MemoryShelf
+from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import Torrent, piece_length
@@ -39,7 +39,7 @@ def lying_node(folder: Path, contact: str, integrities: Sequence[str]) -> Iterat
     async def lie() -> None:
         session = Session(SessionSettings("127.0.0.1"))
         await session.start()
-        overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryShelf())
+        overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage())
         await overlay.start()
         try:
             await overlay.bootstrap([contact])

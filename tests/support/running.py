@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from libreseed.config import Settings
-from libreseed.node import Node
+from libreseed.node.node import Node
 from support.packages import make_tarball, manifest_of, publish_body
 from upstream.fake_registry import FakeRegistry, Reply
 
@@ -44,7 +44,7 @@ class Local:
 
     @property
     def overlay(self) -> str:
-        host, port = self.node._overlay.address
+        host, port = self.node.networks.overlay.address
         return f"{host}:{port}"
 
     def open(self, method: str, path: str, *, body: Any = None, **headers: str) -> Any:
@@ -98,7 +98,7 @@ async def start_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
             bootstrap = tuple(peer.overlay for peer in peers)
             local = Local(await Node.start(Settings(root=tmp_path / name, bootstrap=bootstrap, **chosen)), client)
             nodes.append(local)
-            await eventually(lambda: local.node._overlay.peers >= len(peers))
+            await eventually(lambda: local.node.networks.overlay.peers >= len(peers))
             return local
 
         yield start

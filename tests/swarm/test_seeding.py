@@ -6,13 +6,14 @@ import pytest
 from libreseed.errors import IntegrityError, UnavailableError
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.tables.catalogue import Catalogue
 from libreseed.swarm.bundle import MAX_FILE
 from libreseed.swarm.download import Download
-from libreseed.swarm.seeding import Incoming, Seeding
+from libreseed.swarm.seeding import Incoming
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef
+from support.seeding import Told, make_seeding
 from swarm.conftest import DATA, StartSession, endpoint, seeded, torrent_of
 
 DIGEST = sha512(DATA)
@@ -26,9 +27,12 @@ class Holder:
         self.blobs = BlobStore(root / ".swarm")
         self.catalogue = Catalogue(database)
         self.session = session
-        self.seeding = Seeding(self.blobs, self.catalogue, session)
-        self.told: list[BlobRef] = []
-        self.seeding.on_shared = self.told.extend
+        self.announcer = Told()
+        self.seeding, self.bundler = make_seeding(self.blobs, self.catalogue, session, self.announcer)
+
+    @property
+    def told(self) -> list[BlobRef]:
+        return self.announcer.refs
 
     async def open(self) -> "Holder":
         await self.blobs.open()
@@ -150,15 +154,15 @@ async def test_bundles_have_what_is_shared_and_small(holder: Holder) -> None:
     small = await add_all(holder, DATA, DATA[1:])
     large = await add_all(holder, bytes(MAX_FILE), bytes(MAX_FILE + 1))
     secret = await add_all(holder, DATA[2:], shared=False)
-    v2 = holder.seeding.bundle(small)
+    v2 = holder.bundler.bundle(small)
     assert len(v2) == 32
-    assert v2 == holder.seeding.bundle([*small, *secret, large[1], bytes(64)])
-    assert v2 != holder.seeding.bundle([*small, large[0]]) != b""
-    assert holder.seeding.bundle([small[0], *secret]) == b"", "one blob is no bundle"
+    assert v2 == holder.bundler.bundle([*small, *secret, large[1], bytes(64)])
+    assert v2 != holder.bundler.bundle([*small, large[0]]) != b""
+    assert holder.bundler.bundle([small[0], *secret]) == b"", "one blob is no bundle"
 
 
 async def test_a_bundle_ends_with_any_of_its_blobs(holder: Holder) -> None:
-    v2 = holder.seeding.bundle(await add_all(holder, DATA, DATA[1:]))
+    v2 = holder.bundler.bundle(await add_all(holder, DATA, DATA[1:]))
     assert v2 in seeded(holder.session)
     await holder.seeding.drop(DIGEST)
     assert v2 not in seeded(holder.session)

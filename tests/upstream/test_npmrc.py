@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
+from libreseed.clients.backup import BackupFile
 from libreseed.clients.endpoint import Endpoint
-from libreseed.clients.memory import Memory
 from libreseed.clients.npmrc import Npmrc
 from libreseed.clients.places import Place
 from libreseed.clients.pointing import point
@@ -52,16 +52,16 @@ class Machine:
 
     async def read(self, choice: str = "auto", variables: Mapping[str, str] | None = None) -> UpstreamSettings:
         environment = self.environment | dict(variables or {})
-        return await read_settings(choice, OWN, directory=self.project, environment=environment, memory=self.memory)
+        return await read_settings(choice, OWN, directory=self.project, environment=environment, backups=self.backups)
 
     @property
-    def memory(self) -> Memory:
-        return Memory(self.home / "clients.json")
+    def backups(self) -> BackupFile:
+        return BackupFile(self.home / "clients.json")
 
     def point_here(self, *files: Path) -> None:
         """Do what `libreseed setup` does."""
         places = [Place("npm", file, Npmrc()) for file in files]
-        point(places, Endpoint("http://localhost:4880/", "ours"), self.memory, "user", dry=False)
+        point(places, Endpoint("http://localhost:4880/", "ours"), self.backups, "user", dry=False)
 
     def replace_npm(self, script: str) -> dict[str, str]:
         folder = self.home / "bin"
@@ -206,7 +206,7 @@ async def test_after_setup_where_nothing_was_named(machine: Machine) -> None:
 
 async def test_a_damaged_memory_is_told(machine: Machine) -> None:
     machine.point_here(machine.home / ".npmrc")
-    machine.memory.path.write_text("{")
+    machine.backups.path.write_text("{")
     with pytest.raises(StoreError, match="by hand"):
         await machine.read()
 
@@ -334,7 +334,7 @@ async def test_in_a_workspace_the_settings_are_those_of_its_project(machine: Mac
     (workspace / "package.json").write_text('{"name": "a"}')
     for _ in ("as it is", "after setup"):
         settings = await read_settings(
-            "auto", OWN, directory=workspace, environment=machine.environment, memory=machine.memory
+            "auto", OWN, directory=workspace, environment=machine.environment, backups=machine.backups
         )
         assert str(settings.registry) == "https://project.example/"
         machine.point_here(machine.project / ".npmrc")

@@ -2,16 +2,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import copy_context
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from libreseed import node as node_module
 from libreseed.config import Settings
 from libreseed.errors import UnavailableError
-from libreseed.node import Node
+from libreseed.node import upstream as upstream_module
+from libreseed.node.node import Node
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.npmrc import Own
@@ -90,19 +89,21 @@ async def start_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     """Starts nodes each of which has the next one as its upstream, and the last one the first."""
     nodes: list[Node] = []
 
-    async def settings(choice: str, _: Own) -> UpstreamSettings:
-        return UpstreamSettings(choice)
+    following: dict[int, str] = {}
+    """The URL of the next node by a node's own port; a node reads where its upstream is when it first needs it."""
+
+    async def settings(_: str, own: Own) -> UpstreamSettings:
+        return UpstreamSettings(following[own.port])
 
     # Without npm, whose configuration is another one on each machine.
-    monkeypatch.setattr(node_module, "read_settings", settings)
+    monkeypatch.setattr(upstream_module, "read_settings", settings)
 
     async def start(count: int) -> list[Node]:
         for number in range(count):
             root = tmp_path / str(number)
             nodes.append(await Node.start(Settings(root, port=0, p2p_host="127.0.0.1", lan=False)))
-        for node, following in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
-            # A node reads where its upstream is when it first needs it.
-            node.settings = replace(node.settings, upstream=following.url + "/")
+        for node, next_one in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+            following[int(node.url.rpartition(":")[2])] = next_one.url + "/"
         return nodes
 
     yield start
@@ -127,7 +128,7 @@ async def test_a_ring_is_noticed(start_ring: Ring, count: int, path: str) -> Non
     start = time.monotonic()
     assert await statuses(nodes[0].url + path) == [503]
     assert time.monotonic() - start < QUICKLY
-    requests = [(await node.status())["upstream"]["requests"] for node in nodes]
+    requests = [node.status()["upstream"]["requests"] for node in nodes]
     assert requests == [1] * count
 
 

@@ -1,1 +1,2 @@
-"""Who somebody is: passwords, one-time passwords, web logins, and limits on guessing."""
+"""Who somebody is: passwords, one-time passwords, web logins, limits on guessing. What somebody may do is in
+`packages.access` and `packages.tokens`."""

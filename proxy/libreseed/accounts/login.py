@@ -5,7 +5,7 @@ import re
 from libreseed.accounts.attempts import BURST, Attempts
 from libreseed.accounts.secondfactor import SecondFactors
 from libreseed.errors import ForbiddenError, InvalidInputError
-from libreseed.store.accounts import AccountStore
+from libreseed.store.tables.accounts import AccountStore
 
 _NAME = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}", re.ASCII)
 _PER_ADDRESS = 5 * BURST

@@ -7,7 +7,7 @@ from dataclasses import replace
 from libreseed.accounts.attempts import Attempts
 from libreseed.accounts.totp import matching_step, new_recovery_codes, new_secret, otpauth_url
 from libreseed.errors import InvalidInputError, UnauthorizedError
-from libreseed.store.secondfactors import Mode, SecondFactor, SecondFactorStore
+from libreseed.store.tables.second_factors import Mode, SecondFactor, SecondFactorStore
 
 
 class SecondFactors:

@@ -1,1 +1,1 @@
-"""The command line: parses, prints, nothing else."""
+"""The command line: it parses, calls and prints. What a command does is in the folders below."""

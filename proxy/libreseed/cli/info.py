@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from libreseed.cli.options import registry_option
-from libreseed.modules.download import RegistryClient
+from libreseed.modules.fetch.client import RegistryClient
 
 _SIGNATURES = {
     "verified": "the registry's, verified",

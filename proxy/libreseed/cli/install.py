@@ -18,10 +18,10 @@ from libreseed.cli.projects import chosen_workspace, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
 from libreseed.config import cache_dir, shared_packages_dir
 from libreseed.modules.install import Summary, install
-from libreseed.modules.lifecycle import run_folder_scripts, run_project_scripts
-from libreseed.modules.lockfile import read_project
+from libreseed.modules.lock.lockfile import read_project
+from libreseed.modules.lock.resolver import Change
 from libreseed.modules.project import Project
-from libreseed.modules.resolver import Change
+from libreseed.modules.scripts.lifecycle import run_folder_scripts, run_project_scripts
 from libreseed.modules.workspaces import named_workspaces
 from libreseed.shims.render import render_package
 

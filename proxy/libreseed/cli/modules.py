@@ -7,7 +7,7 @@ import click
 
 from libreseed.cli.projects import chosen_workspace, project_option
 from libreseed.errors import NotFoundError
-from libreseed.modules.lockfile import read_project
+from libreseed.modules.lock.lockfile import read_project
 from libreseed.modules.project import Project
 from libreseed.modules.run import (
     find_file,
@@ -18,7 +18,7 @@ from libreseed.modules.run import (
     run_script,
     run_script_in_each,
 )
-from libreseed.modules.toplevel import link_shims
+from libreseed.modules.tree.top_level import link_shims
 from libreseed.modules.workspaces import Workspace, named_workspaces
 
 _PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}

@@ -9,8 +9,8 @@ import click
 
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.cli.registries import maybe_registry_option, running_registry
-from libreseed.modules.credentials import authorization
-from libreseed.modules.lockfile import Lockfile, read_project
+from libreseed.modules.fetch.credentials import authorization
+from libreseed.modules.lock.lockfile import Lockfile, read_project
 from libreseed.modules.project import Project
 from libreseed.modules.queries import (
     MAX_DEPTH,
@@ -92,7 +92,7 @@ def outdated_command(names: tuple[str, ...], as_json: bool, registry: str | None
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found]))
     elif found:
-        rows = [("Package", "Current", "Wanted", "Latest")]
+        rows = [("Package", "Current", "BlobRequest", "Latest")]
         rows += [(each.name, each.current, each.wanted, each.latest) for each in found]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:

@@ -34,7 +34,7 @@ async def running_registry(url: str | None) -> AsyncIterator[str]:
     That node has the settings that `libreseed serve` would have, from its variables, but any free port.
     Raises UnavailableError when the registry that is named does not answer, StoreError when the root is in use.
     """
-    from libreseed.modules.probe import probe
+    from libreseed.modules.fetch.probe import probe
 
     try:
         await probe(url or default_url())
@@ -45,7 +45,7 @@ async def running_registry(url: str | None) -> AsyncIterator[str]:
         yield url or default_url()
         return
     click.echo("No LibreSeed is running: this command uses a node of its own. To keep one: libreseed serve", err=True)
-    from libreseed.node import Node
+    from libreseed.node.node import Node
 
     settings = _settings_of_serve()
     try:

@@ -7,8 +7,8 @@ import click
 
 from libreseed.cli.projects import chosen_project, json_option, project_option
 from libreseed.errors import NotFoundError
-from libreseed.modules.lockfile import read_project
-from libreseed.modules.scripts import approve, is_allowed, may_have_scripts, read_allowed, write_allowed
+from libreseed.modules.lock.lockfile import read_project
+from libreseed.modules.scripts.install_scripts import approve, is_allowed, may_have_scripts, read_allowed, write_allowed
 
 
 @click.command("approve-scripts", short_help="Allow install scripts of packages.")

@@ -12,7 +12,7 @@ import click
 from libreseed.cli.options import root_option, upstream_option
 from libreseed.config import DEFAULT_PORT, Settings, read_config
 from libreseed.errors import ConfigError
-from libreseed.node import Node
+from libreseed.node.node import Node
 from libreseed.packages.access import read_access
 
 _OWN_OPTIONS = {"config", "verbose"}

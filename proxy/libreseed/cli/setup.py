@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from libreseed.cli.options import registry_option
+from libreseed.clients.backup import USER, BackupFile
 from libreseed.clients.endpoint import Endpoint, without_user
-from libreseed.clients.memory import USER, Memory
 from libreseed.clients.places import CLIENTS, find_clients, overruling, project_places, user_places
 from libreseed.clients.pointing import Change, point, take_back_all
 from libreseed.errors import UnavailableError
-from libreseed.modules.download import RegistryClient
+from libreseed.modules.fetch.client import RegistryClient
 from libreseed.modules.workspaces import find_workspace
 
 _NEAREST = "."
@@ -62,17 +62,17 @@ def setup_command(
     if project is not None:
         project = find_workspace(project).project.root if project == Path(_NEAREST) else project.resolve()
     scope = USER if project is None else str(project)
-    memory = Memory()
+    backups = BackupFile()
     notes: list[str] = []
     if undo:
-        changes = take_back_all(memory, scope, clients, dry=dry_run)
+        changes = take_back_all(backups, scope, clients, dry=dry_run)
     else:
         chosen = clients or find_clients(os.environ)
         endpoint = Endpoint.parse(registry)
         status, token = asyncio.run(_ask(endpoint.url, login, force=force, dry=dry_run))
         endpoint = Endpoint(endpoint.url, token)
         places = user_places(chosen, os.environ) if project is None else project_places(chosen, project, os.environ)
-        changes = point(places, endpoint, memory, scope, dry=dry_run)
+        changes = point(places, endpoint, backups, scope, dry=dry_run)
         notes = _notes(changes, endpoint, chosen, project, login, status)
     if as_json:
         files = [_as_json(change) for change in changes]

@@ -8,7 +8,7 @@ import click
 
 from libreseed.cli.options import registry_option
 from libreseed.errors import UnavailableError
-from libreseed.modules.download import RegistryClient
+from libreseed.modules.fetch.client import RegistryClient
 
 
 @click.command("status", short_help="Show the running node.")

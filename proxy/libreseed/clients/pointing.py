@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from libreseed.clients.backup import Backup, BackupFile, read, write
 from libreseed.clients.endpoint import Endpoint
-from libreseed.clients.memory import Memory, Remembered, read, write
 from libreseed.clients.places import Place
 from libreseed.errors import ConfigError, StoreError
 
@@ -26,12 +26,12 @@ class Change:
     complete: bool = True
 
 
-def point(places: Iterable[Place], endpoint: Endpoint, memory: Memory, scope: str, *, dry: bool) -> list[Change]:
+def point(places: Iterable[Place], endpoint: Endpoint, backups: BackupFile, scope: str, *, dry: bool) -> list[Change]:
     """Point the files at `endpoint` and remember what they were (blocking); with `dry`, only tell what would be done.
 
     Nothing is written unless all can be. Raises ConfigError: a file is in a form that is not understood; StoreError.
     """
-    entries, texts = memory.load(), dict[Path, str]()
+    entries, texts = backups.load(), dict[Path, str]()
     changes = []
     for place in places:
         path = place.path.resolve()
@@ -52,40 +52,40 @@ def point(places: Iterable[Place], endpoint: Endpoint, memory: Memory, scope: st
         changes.append(Change(place.client, place.path, action, former))
         if action != "unchanged":
             texts[path] = text
-            entries[path] = Remembered(place.client, known.scope if known else scope, before, text)
+            entries[path] = Backup(place.client, known.scope if known else scope, before, text)
     if not dry and texts:
         # First what was, then what is: an interruption in between loses nothing.
-        memory.save(entries)
+        backups.save(entries)
         for path, text in texts.items():
             write(path, text)
     return changes
 
 
-def take_back_all(memory: Memory, scope: str, clients: Collection[str], *, dry: bool) -> list[Change]:
+def take_back_all(backups: BackupFile, scope: str, clients: Collection[str], *, dry: bool) -> list[Change]:
     """Put back what was before in the files of `scope` (blocking), of these clients or, with none, of all.
 
     Raises StoreError.
     """
-    entries = memory.load()
+    entries = backups.load()
     changes = []
-    for path, remembered in list(entries.items()):
-        if remembered.scope != scope or (clients and remembered.client not in clients):
+    for path, backup in list(entries.items()):
+        if backup.scope != scope or (clients and backup.client not in clients):
             continue
         current = read(path)
-        text, complete = remembered.former(current)
+        text, complete = backup.former(current)
         action = "merged"
         if current is None:
             action = "gone"
         elif text is None:
             action = "removed"
-        elif text == remembered.before:
+        elif text == backup.before:
             action = "restored"
         if not dry:
             _put_back(path, text, current)
         del entries[path]
-        changes.append(Change(remembered.client, path, action, complete=complete))
+        changes.append(Change(backup.client, path, action, complete=complete))
     if changes and not dry:
-        memory.save(entries)
+        backups.save(entries)
     return changes
 
 

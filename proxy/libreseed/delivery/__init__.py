@@ -1,1 +1,2 @@
-"""The way of a request: from the store, the swarm or the upstream."""
+"""Answers what clients read: metadata, tarballs, and the blobs that both consist of. What changes a package is in
+`publishing`."""

@@ -13,11 +13,11 @@ import orjson
 
 from libreseed.config import Settings
 from libreseed.errors import UnavailableError
-from libreseed.network.overlay import Overlay, OverlaySettings
-from libreseed.node import Node
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.node.node import Node
 from libreseed.packages.names import tarball_path
 from libreseed.store.database import Database
-from libreseed.store.shelf import OverlayShelf
+from libreseed.store.tables.overlay import OverlayStore
 from libreseed.trust.items import SignedItem
 
 _JOIN_SECONDS = 10.0
@@ -69,7 +69,7 @@ async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
 
 async def address_of(node: Node) -> str:
     """Return the overlay address of a node, `host:port`."""
-    return str((await node.status())["overlay"])
+    return str(node.status()["overlay"])
 
 
 async def passed_on(node: Node) -> None:
@@ -110,7 +110,7 @@ async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem
     """
     database = await Database.open(folder / "observer.db")
     try:
-        overlay = Overlay(OverlaySettings(client_only=True), OverlayShelf(database))
+        overlay = Overlay(OverlaySettings(client_only=True), OverlayStore(database))
         await overlay.start()
         try:
             await overlay.bootstrap([contact])
@@ -124,7 +124,7 @@ async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem
 async def _until(node: Node, condition: Callable[[dict[str, Any]], bool], seconds: float, complaint: str) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not condition(await node.status()):  # noqa: ASYNC110 - a node tells how it is, not when it changes
+            while not condition(node.status()):  # noqa: ASYNC110 - a node tells how it is, not when it changes
                 await asyncio.sleep(_POLL)
     except TimeoutError as error:
         raise UnavailableError(f"{complaint} within {seconds:.0f} s.") from error

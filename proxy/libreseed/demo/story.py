@@ -17,8 +17,8 @@ from libreseed.demo.examples import copy_example
 from libreseed.demo.nodes import Trio
 from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
-from libreseed.modules.lockentry import LockedPackage
-from libreseed.modules.lockfile import read_lockfile
+from libreseed.modules.lock.entry import LockedPackage
+from libreseed.modules.lock.lockfile import read_lockfile
 from libreseed.npm import find_command
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
 from libreseed.packages.names import key_text
@@ -109,8 +109,8 @@ class _Story:
         """SHA-512 by name and version: what the publisher sent, and what the upstream told the mirror."""
 
     async def introduce(self, upstream: str) -> None:
-        self.outcome.publisher = (await self._publisher.status())["publisher"]
-        self.outcome.mirror = (await self._mirror.status())["publisher"]
+        self.outcome.publisher = self._publisher.status()["publisher"]
+        self.outcome.mirror = self._mirror.status()["publisher"]
         self._display.note(f"publisher  {self._publisher.url}  no upstream, key {_short(self.outcome.publisher)}")
         self._display.note(f"mirror     {self._mirror.url}  upstream: {upstream}, key {_short(self.outcome.mirror)}")
         self._display.note(f"newcomer   {self._newcomer.url}  no upstream: it has only the other two")
@@ -132,7 +132,7 @@ class _Story:
         project = copy_example("app", self._folder / "mirror-app")
         npm = Npm(self._mirror.url, self._folder / "npm" / "mirror")
         try:
-            if self._mirror.settings.upstream == "none":
+            if self._mirror.networks.upstream is None:
                 raise UnavailableError("the mirror was given none.")
             refusal = await nodes.ask(self._mirror, WELL_KNOWN, _UPSTREAM_SECONDS)
             if refusal is not None:
@@ -148,7 +148,7 @@ class _Story:
         for package in await _locked(project):
             self._expected[package.name, package.version] = package.digest or b""
         await nodes.passed_on(self._mirror)
-        status = await self._mirror.status()
+        status = self._mirror.status()
         self._display.note(f"{_amount(traffic.tarballs)} from {status['upstream']['url']}")
         mirrored = count(len(traffic.metadata), "package")
         self._display.note(f"metadata of {mirrored} signed with {_short(self.outcome.mirror)}, tarballs seeded")
@@ -162,7 +162,7 @@ class _Story:
         self._display.note(f"asked before that, it refuses: {refusal.replace(key, _short(key))}")
         publisher, mirror = parse_key(key), parse_key(self.outcome.mirror)
         await asyncio.to_thread(
-            self._newcomer.trust.change, lambda rules: rules.with_pin(OWN, publisher).with_mirror(mirror)
+            self._newcomer.stores.trust.change, lambda rules: rules.with_pin(OWN, publisher).with_mirror(mirror)
         )
 
     async def install(self) -> None:
@@ -235,7 +235,7 @@ class _Story:
             )
 
     async def _check_no_upstream(self) -> int:
-        status = await self._newcomer.status()
+        status = self._newcomer.status()
         requests = int(status["upstream"]["requests"])
         if requests or status["served"]["upstream"] or status["served"]["stale"]:
             raise UnavailableError(f"The newcomer made {requests} requests to an upstream, and should make none.")

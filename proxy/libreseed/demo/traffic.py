@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from libreseed.errors import InvalidInputError
 from libreseed.packages.names import version_of_tarball
-from libreseed.registry.guard import access_log
-from libreseed.registry.paths import read_package_path
+from libreseed.registry.http.guard import access_log
+from libreseed.registry.http.paths import read_package_path
 
 
 @dataclass(frozen=True, slots=True)

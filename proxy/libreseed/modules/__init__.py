@@ -1,1 +1,2 @@
-"""`.libreseed_modules`: resolve, unpack, lay out, run."""
+"""Installs into `.libreseed_modules` and runs from it, as a client of a node. Nothing in here is part of a running
+node."""

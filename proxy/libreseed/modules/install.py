@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.modules.fetching import Progress, fetch_all
+from libreseed.modules.fetch.fetching import Progress, fetch_all
 from libreseed.modules.files import as_store_error
-from libreseed.modules.lockentry import LockedPackage
-from libreseed.modules.lockfile import Lockfile, read_lockfile
+from libreseed.modules.lock.entry import LockedPackage
+from libreseed.modules.lock.lockfile import Lockfile, read_lockfile
+from libreseed.modules.lock.resolver import Change, resolve, restored_on_failure
+from libreseed.modules.lock.selection import Selection, recall_selection, select
 from libreseed.modules.locking import locked
 from libreseed.modules.plan import Plan, disagreement, make_plan, out_of_step
 from libreseed.modules.project import Project
-from libreseed.modules.resolver import Change, resolve, restored_on_failure
-from libreseed.modules.scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
-from libreseed.modules.selection import Selection, recall_selection, select
-from libreseed.modules.shared import open_shared, prune
-from libreseed.modules.staging import Staging
-from libreseed.modules.toplevel import link_shims
-from libreseed.modules.workers import Workers
+from libreseed.modules.scripts.install_scripts import is_allowed, may_have_scripts, read_allowed, run_scripts
+from libreseed.modules.tree.top_level import link_shims
+from libreseed.modules.unpack.shared import open_shared, prune
+from libreseed.modules.unpack.staging import Staging
+from libreseed.modules.unpack.workers import Workers
 
 Registry = Callable[[], AbstractAsyncContextManager[str]]
 """Gives the URL of a registry while it is needed."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from libreseed.config import MODULES_DIR
 from libreseed.errors import ConflictError, NotFoundError
 from libreseed.modules.files import as_store_error, write_whole
-from libreseed.modules.lockfile import SHIMS_RANGE, read_project
+from libreseed.modules.lock.lockfile import SHIMS_RANGE, read_project
 from libreseed.modules.locking import locked
 from libreseed.modules.project import Project
-from libreseed.modules.toplevel import link_shims
-from libreseed.modules.tree import Tree
+from libreseed.modules.tree.top_level import link_shims
+from libreseed.modules.tree.tree import Tree
 from libreseed.modules.workspaces import Workspace, named_workspaces
 
 SHIMS = "libreseed"

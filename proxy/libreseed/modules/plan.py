@@ -6,11 +6,11 @@ from typing import Any
 
 from libreseed.config import MODULES_DIR
 from libreseed.errors import InvalidInputError
-from libreseed.modules.lockentry import LockedPackage
-from libreseed.modules.lockfile import Lockfile, asked_for
+from libreseed.modules.lock.entry import LockedPackage
+from libreseed.modules.lock.lockfile import Lockfile, asked_for
+from libreseed.modules.lock.selection import Selection
 from libreseed.modules.project import Project
-from libreseed.modules.selection import Selection
-from libreseed.modules.tree import Tree
+from libreseed.modules.tree.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

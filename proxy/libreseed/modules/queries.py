@@ -8,8 +8,8 @@ from typing import Any
 import nodesemver
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.modules.lockentry import names_of
-from libreseed.modules.lockfile import Lockfile
+from libreseed.modules.lock.entry import names_of
+from libreseed.modules.lock.lockfile import Lockfile
 
 MAX_DEPTH = 100
 
@@ -123,7 +123,7 @@ async def find_outdated(
     `headers` go along with each request, such as who asks.
     Raises UnavailableError, NotFoundError.
     """
-    from libreseed.modules.download import RegistryClient  # its HTTP client is slow to import
+    from libreseed.modules.fetch.client import RegistryClient  # its HTTP client is slow to import
 
     ranges = {**lockfile.root.optional, **lockfile.root.required}
     wanted = {}

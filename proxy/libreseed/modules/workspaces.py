@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from libreseed.errors import InvalidInputError, NotFoundError
-from libreseed.modules.lockfile import Lockfile
+from libreseed.modules.lock.lockfile import Lockfile
 from libreseed.modules.project import Project, find_project
 
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -1,1 +1,1 @@
-"""Finding records and holders: the overlay."""
+"""Finds records and holders. The bytes themselves are moved in `swarm`."""

@@ -1,1 +1,2 @@
-"""Pure knowledge of npm packages: names, versions, integrity, packuments, policy."""
+"""Pure knowledge of npm packages: names, versions, integrity, packuments, policy. No input or output, and no keys:
+those are in `trust`."""

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterable
 
 from libreseed.errors import LibreseedError
-from libreseed.network.claims import HeldBlob
-from libreseed.network.overlay import Overlay
+from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ class Announcing:
         if self._waiting:
             self._wake.set()
 
-    async def withdraw(self, digest: bytes) -> None:
+    def withdraw(self, digest: bytes) -> None:
         """Announce the blob with this SHA-512 no longer."""
         self._waiting = [ref for ref in self._waiting if ref.sha512 != digest]
-        await self._overlay.withdraw(digest)
+        self._overlay.withdraw(digest)
 
     @property
     def waiting(self) -> int:

@@ -12,12 +12,12 @@ import orjson
 from libreseed.errors import LibreseedError
 from libreseed.packages.packument import portable
 from libreseed.publishing.signing import RecordSigner
-from libreseed.store.packuments import StoredPackument
+from libreseed.store.tables.packuments import StoredPackument
 from libreseed.trust.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 30.0
+_LONGEST_WAIT = 30.0
 
 
 class Worker(Protocol):
@@ -34,13 +34,12 @@ class Mirroring:
     """A queue of packuments, the newest of each name once, worked off one at a time while the node has nothing better
     to do: packing a snapshot costs more than passing on a packument.
 
-    `others` are the parts that go first; after `patience` seconds the queue is worked off all the same.
+    After `longest_wait` seconds the queue is worked off all the same.
     """
 
-    def __init__(self, signer: RecordSigner, others: Sequence[Worker], *, patience: float = _PATIENCE) -> None:
+    def __init__(self, signer: RecordSigner, *, longest_wait: float = _LONGEST_WAIT) -> None:
         self._signer = signer
-        self._others = others
-        self._patience = patience
+        self._longest_wait = longest_wait
         self._waiting: OrderedDict[str, StoredPackument] = OrderedDict()
         self._wake = asyncio.Event()
 
@@ -54,15 +53,15 @@ class Mirroring:
         """How many packuments are still to be signed."""
         return len(self._waiting)
 
-    async def run(self) -> None:
-        """Sign and announce what is queued, until cancelled."""
+    async def run(self, others: Sequence[Worker]) -> None:
+        """Sign and announce what is queued while the `others` are idle, until cancelled."""
         while True:
             await self._wake.wait()
-            patient_until = asyncio.get_running_loop().time() + self._patience
+            wait_until = asyncio.get_running_loop().time() + self._longest_wait
             while self._waiting:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout_at(patient_until):
-                        await self._lull()
+                    async with asyncio.timeout_at(wait_until):
+                        await _all_idle(others)
                 name, packument = next(iter(self._waiting.items()))
                 try:
                     await self._signer.sign("mirror", await asyncio.to_thread(_snapshot, packument))
@@ -72,10 +71,11 @@ class Mirroring:
                     del self._waiting[name]
             self._wake.clear()
 
-    async def _lull(self) -> None:
-        while any(other.is_busy for other in self._others):
-            for other in self._others:
-                await other.idle()
+
+async def _all_idle(others: Sequence[Worker]) -> None:
+    while any(other.is_busy for other in others):
+        for other in others:
+            await other.idle()
 
 
 def _snapshot(packument: StoredPackument) -> Snapshot:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from libreseed.errors import ConflictError, ForbiddenError, LibreseedError, NotFoundError, UnavailableError
+from libreseed.errors import ConflictError, LibreseedError, NotFoundError
 from libreseed.packages.access import AccessRules, Action
 from libreseed.packages.changes import check_maintainer, modified
 from libreseed.packages.integrity import parse_integrity
@@ -16,17 +16,14 @@ from libreseed.packages.names import tarball_file, version_of_tarball
 from libreseed.packages.packument import Packument, check_published
 from libreseed.packages.provenance import attestations_document
 from libreseed.packages.publish import Release, Tarball, add_release, read_release
+from libreseed.publishing.naming import NameClaims
 from libreseed.publishing.signing import RecordSigner
-from libreseed.shims.render import NAME
-from libreseed.store.documents import DocumentStore, StoredDocument, published_attestations
-from libreseed.store.publications import PublicationStore
-from libreseed.store.trustfile import TrustFile
+from libreseed.store.tables.documents import DocumentStore, StoredDocument, published_attestations
+from libreseed.store.tables.publications import PublicationStore
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.history import events_between, integrity_of, revision
-from libreseed.trust.keys import format_key
 from libreseed.trust.records import BlobRef
 from libreseed.trust.snapshot import Snapshot, TorrentRef
-from libreseed.upstream.client import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -42,22 +39,19 @@ class Releases:
 
     def __init__(
         self,
-        key: bytes,
+        claims: NameClaims,
+        *,
         publications: PublicationStore,
         documents: DocumentStore,
         seeding: Seeding,
         signer: RecordSigner,
-        trust: TrustFile,
-        upstream: Upstream | None,
         access: AccessRules,
     ) -> None:
-        self._key = key
+        self._claims = claims
         self._publications = publications
         self._documents = documents
         self._seeding = seeding
         self._signer = signer
-        self._trust = trust
-        self._upstream = upstream
         self._access = access
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -77,7 +71,7 @@ class Releases:
         """
         release = await asyncio.to_thread(read_release, name, body, tarballs)
         async with self._locks[name]:
-            await self._check_owner(name)
+            await self._claims.check(name)
             old = await self._publications.find(name)
             if old is not None:
                 self._check_maintainer(old, user, "publish")
@@ -96,7 +90,7 @@ class Releases:
         NotFoundError for one that nobody published, UnavailableError when that cannot be told now, StoreError.
         """
         async with self._locks[name]:
-            await self._check_owner(name)
+            await self._claims.check(name)
             old = await self._publications.find(name)
             if old is None:
                 raise NotFoundError(f"{name} has not been published on this node.")
@@ -115,7 +109,7 @@ class Releases:
         Raises ConflictError while the version is published, and as `change`.
         """
         async with self._locks[name]:
-            await self._check_owner(name)
+            await self._claims.check(name)
             old = await self._publications.find(name)
             version = version_of_tarball(name, file)
             if old is None or integrity_of(old.history, version) is None:
@@ -203,40 +197,3 @@ class Releases:
         digest = parse_integrity(integrity_of(snapshot.history, version) or "")
         if digest is not None and self._seeding.find(digest) is not None:
             await self._seeding.drop(digest)
-
-    async def _check_owner(self, name: str) -> None:
-        """A name is ours when we published it or pinned it to ourselves, or when nobody else has it."""
-        if name == NAME:
-            raise ForbiddenError(
-                f"{NAME} is the package that every node brings along.", hint="Publish yours under another name."
-            )
-        pinned = self._trust.rules().publisher_of(name)
-        if self._publications.has(name) or pinned == self._key:
-            return
-        if pinned is not None:
-            raise ForbiddenError(
-                f"{name} is pinned to {format_key(pinned)}, which is not this node's key.",
-                hint=f"If it is yours: libreseed trust remove '{name}'",
-            )
-        if self._upstream is None:
-            return
-        to_take = f"libreseed trust add '{name}' {format_key(self._key)}"
-        owner = self._upstream.owner(name)
-        if owner is not None:
-            raise ForbiddenError(
-                f"{name} belongs to the upstream {owner!r}, as this server's configuration declares.",
-                hint=f"Publish it there with --registry; to use the name for your own package here: {to_take}",
-            )
-        try:
-            await self._upstream.packument(name)
-        except NotFoundError:
-            return
-        except UnavailableError as error:
-            raise UnavailableError(
-                f"Whether {name} is free cannot be told now: {error.message}",
-                hint=f"To take the name all the same: {to_take}",
-            ) from error
-        raise ForbiddenError(
-            f"{name} belongs to somebody else at the upstream registry.",
-            hint=f"To use the name for your own package here: {to_take}",
-        )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from libreseed.errors import LibreseedError
-from libreseed.network.overlay import Overlay
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import sha512
-from libreseed.store.packuments import UPSTREAM, PackumentStore
-from libreseed.store.records import RecordStore, SignedRecord
+from libreseed.store.tables.packuments import UPSTREAM, PackumentStore
+from libreseed.store.tables.records import RecordStore, SignedRecord
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.history import history_root
 from libreseed.trust.items import SignedItem
@@ -39,6 +39,7 @@ class RecordSigner:
     def __init__(
         self,
         key: PrivateKey,
+        *,
         store: RecordStore,
         seeding: Seeding,
         overlay: Overlay,

@@ -1,8 +1,8 @@
 """What this node holds, and the access rules keep from others: it is served to who may read it, and not seeded."""
 
 from libreseed.packages.access import AccessRules
-from libreseed.store.catalogue import Catalogue
-from libreseed.store.records import RecordStore
+from libreseed.store.tables.catalogue import Catalogue
+from libreseed.store.tables.records import RecordStore
 from libreseed.trust.records import read_record
 
 

@@ -1,1 +1,1 @@
-"""The npm registry protocol over HTTP; translates, holds no rules."""
+"""The npm registry protocol over HTTP: it translates requests to calls, and holds no rules."""

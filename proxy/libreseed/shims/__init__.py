@@ -1,1 +1,2 @@
-"""Renders the npm package `libreseed` from the template folders."""
+"""Renders the npm package `libreseed` from the template folders. The templates are in node-shims/ and bundler-
+plugins/."""

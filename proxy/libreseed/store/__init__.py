@@ -1,1 +1,2 @@
-"""What is on disk: blobs as files and the SQLite database."""
+"""What is on disk: blobs as files, small files of the user's, and the SQLite database. No rule of trust or protocol
+is in here."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from libreseed.errors import IntegrityError, StoreError
 from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import Catalogue
 from libreseed.store.database import Database
+from libreseed.store.tables.catalogue import Catalogue
 
 
 @dataclass(slots=True)

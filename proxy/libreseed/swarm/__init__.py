@@ -1,1 +1,1 @@
-"""Moving bytes: torrents, the BitTorrent session, fetching and seeding."""
+"""Moves bytes by BitTorrent: torrents, the session, downloads, seeding. Who holds what is found in `network`."""

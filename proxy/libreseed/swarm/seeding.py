@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from libreseed.errors import LibreseedError, StoreError
 from libreseed.store.blobs import BlobStore
-from libreseed.store.catalogue import BlobEntry, Catalogue
-from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, Member
+from libreseed.store.tables.catalogue import BlobEntry, Catalogue
+from libreseed.swarm.held import Held, HeldBlobs
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import Session
 from libreseed.swarm.torrents import Torrent, make_torrent, pieces_root
@@ -32,25 +33,36 @@ class Incoming:
     tarball: Tarball | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    ref: BlobRef
-    shared: bool
-    root: bytes
+class Announcer(Protocol):
+    """Who is told of blobs that others may now fetch from this node, or no longer may."""
+
+    def add(self, refs: Iterable[BlobRef]) -> None:
+        """Announce blobs."""
+
+    def withdraw(self, digest: bytes) -> None:
+        """Announce the blob with this SHA-512 no longer."""
 
 
 class Seeding:
-    """The blobs of this node. `on_shared` is called with each blob that others may now fetch from us, `on_dropped`
-    with the SHA-512 of each that they no longer may."""
+    """The blobs of this node, and which of them others may have. The `announcer` is told of each change of that."""
 
-    def __init__(self, blobs: BlobStore, catalogue: Catalogue, session: Session) -> None:
-        self.on_shared: Callable[[Iterable[BlobRef]], None] = lambda _: None
-        self.on_dropped: Callable[[bytes], Awaitable[None]] = _nothing
+    def __init__(
+        self,
+        blobs: BlobStore,
+        *,
+        catalogue: Catalogue,
+        session: Session,
+        held: HeldBlobs,
+        offers: Offers,
+        announcer: Announcer,
+    ) -> None:
+        """`held` is filled here, and by nobody else; `offers` are the bundles made of it."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._session = session
-        self._offers = Offers(session)
-        self._held: dict[bytes, _Held] = {}
+        self._held = held
+        self._offers = offers
+        self._announcer = announcer
 
     async def open(self, withheld: Collection[bytes] = frozenset()) -> None:
         """Seed again what was held before, but for `withheld`, by SHA-512; forget what has gone from the disk.
@@ -68,7 +80,7 @@ class Seeding:
                 self._hold(replace(entry, shared=entry.shared and entry.ref.sha512 not in withheld))
             if number % 100 == 99:
                 await asyncio.sleep(0)
-        self.on_shared([held.ref for held in self._held.values() if held.shared])
+        self._announcer.add(self.list_shared())
 
     def find(self, digest: bytes) -> BlobRef | None:
         """Return the blob with this SHA-512 if it is held, from memory."""
@@ -79,6 +91,14 @@ class Seeding:
         """Return the blob with this SHA-512 if it is held and others may have it."""
         held = self._held.get(digest)
         return held.ref if held and held.shared else None
+
+    def list_shared(self) -> list[BlobRef]:
+        """Return all blobs that others may have."""
+        return [held.ref for held in self._held.values() if held.shared]
+
+    def __len__(self) -> int:
+        """How many blobs are held."""
+        return len(self._held)
 
     async def check(self, digest: bytes) -> bool:
         """Tell whether a held blob is still what was stored. If not, it is forgotten, to be fetched again."""
@@ -135,19 +155,6 @@ class Seeding:
 
         return await asyncio.gather(*map(add, files))
 
-    def bundle(self, digests: Iterable[bytes]) -> bytes:
-        """Seed as one torrent those of these blobs that are shared and small enough, for whoever asked for them; return
-        its v2 infohash. Empty when they are fewer than two or more than 48, or for want of room."""
-        found = {digest: held for digest in digests if (held := self._held.get(digest)) is not None}
-        members = [
-            Member(digest, held.ref.length, held.root)
-            for digest, held in found.items()
-            if held.shared and held.ref.length <= MAX_FILE
-        ]
-        if not 2 <= len(members) <= MAX_FILES:
-            return b""
-        return self._offers.offer(members, [self._blobs.path(each.digest) for each in members])
-
     async def share(self, digest: bytes) -> None:
         """Seed a held blob from now on. Raises StoreError, SwarmError."""
         if digest in self._held:
@@ -159,7 +166,7 @@ class Seeding:
         if held is not None:
             self._session.unseed(held.ref.v2)
             self._offers.forget(digest)
-            await self.on_dropped(digest)
+            self._announcer.withdraw(digest)
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
 
@@ -181,7 +188,7 @@ class Seeding:
             raise
         self._hold(entry)
         if shared:
-            self.on_shared([torrent.ref])
+            self._announcer.add([torrent.ref])
         return torrent.ref
 
     def _adopt(self, files: Iterable[Incoming]) -> list[Torrent | LibreseedError]:
@@ -194,10 +201,6 @@ class Seeding:
         return [*map(adopt, files)]
 
     def _hold(self, entry: BlobEntry) -> None:
-        self._held[entry.ref.sha512] = _Held(entry.ref, entry.shared, pieces_root(entry.metadata))
+        self._held[entry.ref.sha512] = Held(entry.ref, entry.shared, pieces_root(entry.metadata))
         if entry.shared:
             self._session.seed(Torrent(entry.ref, entry.metadata), self._blobs.path(entry.ref.sha512).parent)
-
-
-async def _nothing(_: bytes) -> None:
-    pass

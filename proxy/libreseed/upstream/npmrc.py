@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from yarl import URL
 
+from libreseed.clients.backup import BackupFile, encode
 from libreseed.clients.ini import expand, read_ini
-from libreseed.clients.memory import Memory, encode
 from libreseed.errors import ConfigError, UnavailableError
 from libreseed.npm import default_registry, list_config, project_folder
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
@@ -57,13 +57,13 @@ async def read_settings(
     *,
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    memory: Memory | None = None,
+    backups: BackupFile | None = None,
     timeout: float = NPM_TIMEOUT,
 ) -> UpstreamSettings:
     """Return the upstream that the user chose: `auto`, `none` or a URL.
 
     `auto` is the registry that npm is configured with in `directory` (default: the current one). Where that is
-    ourselves, it is the one that npm was configured with before by what `memory` knows (default: the user's), and
+    ourselves, it is the one that npm was configured with before by what `backups` knows (default: the user's), and
     npm's built-in one when that is ourselves as well. A URL is used with npm's TLS, proxy and credentials, if npm is
     there. npm has `timeout` seconds each time that it is asked. Raises ConfigError: npm cannot be asked, or what it
     or the user says is no registry; StoreError: what npm was configured with before cannot be read.
@@ -77,7 +77,7 @@ async def read_settings(
         config = await _effective_config(environment, project, timeout)
         registry = registry_url(config.get("registry"))
         if own.is_at(registry):
-            config = await _former_config(config, environment, project, memory or Memory(), timeout)
+            config = await _former_config(config, environment, project, backups or BackupFile(), timeout)
             registry = registry_url(config.get("registry"))
         if own.is_at(registry):
             registry = registry_url(await _told(default_registry(environment, timeout=timeout)))
@@ -102,7 +102,7 @@ async def _effective_config(environment: Mapping[str, str], project: Path, timeo
 
 
 async def _former_config(
-    config: Mapping[str, object], environment: Mapping[str, str], project: Path, memory: Memory, timeout: float
+    config: Mapping[str, object], environment: Mapping[str, str], project: Path, backups: BackupFile, timeout: float
 ) -> dict[str, object]:
     """Return what `config` would be without what `libreseed setup` wrote: npm is asked with copies of its files."""
     variables = (f"{_PREFIX}userconfig", f"{_PREFIX}globalconfig")
@@ -114,7 +114,7 @@ async def _former_config(
             former.mkdir()
             files = {user: config.get("userconfig"), former / ".npmrc": project / ".npmrc"}
             for target, source in files.items():
-                text = memory.former(Path(source)) if source and isinstance(source, str | Path) else None
+                text = backups.former(Path(source)) if source and isinstance(source, str | Path) else None
                 target.write_bytes(encode(text or ""))
 
         await asyncio.to_thread(copy)

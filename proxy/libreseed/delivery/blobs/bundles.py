@@ -1,0 +1,181 @@
+"""Fetching many small blobs from one neighbour in a few torrents (docs/protocol.md, "Bundles").
+
+A blob that is wanted alone goes its own way at once. What comes to be wanted while bundles are under way waits for the
+next: so there are few torrents when much is wanted, and nothing waits when little is.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from libreseed.concurrency.tasks import Tasks
+from libreseed.errors import LibreseedError, UnavailableError
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.store.blobs import BlobStore
+from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, BundleDownload
+from libreseed.swarm.seeding import Incoming, Seeding, Tarball
+from libreseed.swarm.session import Session
+from libreseed.trust.records import BlobRef, Endpoint
+
+MAX_BYTES = 4 << 20
+"""Bytes of a bundle, unless its last blob exceeds it."""
+SIDE_BY_SIDE = 3
+"""Bundles on their way from one neighbour at a time."""
+STALL = 2.0
+"""Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
+
+
+def _new_future() -> "asyncio.Future[BlobRef | None]":
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A blob to fetch. `started` is set as soon as the holder delivers it, or what it waits for. `shared` and `tarball`
+    are as in `Incoming`."""
+
+    ref: BlobRef
+    started: asyncio.Event
+    shared: bool
+    tarball: Tarball | None
+    outcome: "asyncio.Future[BlobRef | None]" = field(default_factory=_new_future)
+
+    def settle(self, outcome: BlobRef | LibreseedError | None) -> None:
+        """Tell what became of it, unless that was told, or nobody waits any more."""
+        if self.outcome.done():
+            return
+        if isinstance(outcome, LibreseedError):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
+
+
+class BundleFetcher:
+    """The bundles that are under way to this node."""
+
+    def __init__(self, overlay: Overlay, session: Session, blobs: BlobStore, seeding: Seeding) -> None:
+        self._overlay = overlay
+        self._session = session
+        self._blobs = blobs
+        self._seeding = seeding
+        self._lines: dict[Endpoint, _Line] = {}
+        self._tasks = Tasks()
+
+    async def fetch(self, holder: Endpoint, part: Part) -> BlobRef | None:
+        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. None: it is to be
+        fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
+
+        Raises UnavailableError when the neighbour ceases to deliver, IntegrityError when it has wrong bytes,
+        SwarmError, StoreError.
+        """
+        if part.ref.length > MAX_FILE:
+            return None
+        line = self._lines.get(holder)
+        if line is None:
+            line = self._lines[holder] = _Line(lambda line, parts: self._tasks.start(self._run(holder, line, parts)))
+        line.add(part)
+        try:
+            return await part.outcome
+        finally:
+            if line.is_idle and self._lines.get(holder) is line:
+                del self._lines[holder]
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._tasks.stop()
+
+    async def _run(self, holder: Endpoint, line: "_Line", parts: Sequence[Part]) -> None:
+        try:
+            await self._fetch(holder, line, parts)
+        except LibreseedError as error:
+            _settle(parts, error)
+        finally:
+            _settle(parts, UnavailableError("The bundle was given up."))
+
+    async def _fetch(self, holder: Endpoint, line: "_Line", parts: Sequence[Part]) -> None:
+        folder = self._blobs.incoming_dir()
+        try:
+            with line.turn():
+                files = await self._download(holder, line, parts, folder)
+            there = [part for part in parts if part.ref.sha512 in files]
+            incoming = [Incoming(files[part.ref.sha512], part.ref.sha512, part.shared, part.tarball) for part in there]
+            for part, outcome in zip(there, await self._seeding.add_files(incoming), strict=True):
+                part.settle(outcome)
+            _settle(parts, None)
+        finally:
+            await self._blobs.discard(folder)
+
+    async def _download(
+        self, holder: Endpoint, line: "_Line", parts: Sequence[Part], folder: Path
+    ) -> Mapping[bytes, Path]:
+        refs = [part.ref for part in parts]
+        v2 = await self._overlay.request_bundle(holder, [ref.sha512 for ref in refs])
+        if not v2:
+            return {}
+        async with BundleDownload(self._session, v2, refs, folder, holder, STALL) as download:
+            await download.first_piece()
+            line.tell_started(parts)
+            await download.complete()
+        return download.files
+
+
+class _Line:
+    """What is wanted of one neighbour, in the order in which that came. `give` is called with what goes next; it has
+    to take its `turn`."""
+
+    def __init__(self, give: "Callable[[_Line, Sequence[Part]], None]") -> None:
+        self._give = give
+        self._waiting: list[Part] = []
+        self._under_way = 0
+        self._due = False
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._waiting and not self._under_way
+
+    def add(self, part: Part) -> None:
+        self._waiting.append(part)
+        self._go_on()
+
+    def tell_started(self, parts: Iterable[Part]) -> None:
+        """The holder delivers these, and then what waits."""
+        for part in (*parts, *self._waiting):
+            part.started.set()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """As long as it lasts, what was sent is on its way."""
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting and self._under_way < SIDE_BY_SIDE and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._send)  # when all have spoken that are awake now
+
+    def _send(self) -> None:
+        self._due = False
+        parts = self._next()
+        if len(parts) == 1:
+            parts[0].settle(None)
+        elif parts:
+            self._under_way += 1
+            self._give(self, parts)
+        self._go_on()
+
+    def _next(self) -> list[Part]:
+        self._waiting = [part for part in self._waiting if not part.outcome.done()]
+        parts: list[Part] = []
+        while self._waiting and len(parts) < MAX_FILES and sum(part.ref.length for part in parts) < MAX_BYTES:
+            parts.append(self._waiting.pop(0))
+        return parts
+
+
+def _settle(parts: Iterable[Part], outcome: LibreseedError | None) -> None:
+    for part in parts:
+        part.settle(outcome)

@@ -1,0 +1,85 @@
+"""Whose name it is: who may say what a package is, and who may learn of it."""
+
+from libreseed.packages.access import AccessRules
+from libreseed.shims.render import NAME
+from libreseed.store.tables.packuments import UPSTREAM, declared_origin, mirror_origin, publisher_origin
+from libreseed.store.tables.publications import PublicationStore
+from libreseed.store.trustfile import TrustFile
+from libreseed.trust.rules import TrustRules
+from libreseed.upstream.client import Upstream
+
+
+class Ownership:
+    """Order: what we bring along; published here; pinned to a publisher; the upstream; trusted mirrors."""
+
+    def __init__(
+        self,
+        publications: PublicationStore,
+        *,
+        trust: TrustFile,
+        upstream: Upstream | None,
+        access: AccessRules,
+    ) -> None:
+        self._publications = publications
+        self._trust = trust
+        self._upstream = upstream
+        self._access = access
+
+    @property
+    def rules(self) -> TrustRules:
+        """What the user's trust file says now."""
+        return self._trust.rules()
+
+    def publisher_of(self, name: str) -> bytes | None:
+        """Return the key that the user pinned `name` to, unless it is published here."""
+        return None if self._publications.has(name) else self.rules.publisher_of(name)
+
+    def is_published(self, name: str) -> bool:
+        """Tell whether `name` was published here."""
+        return self._publications.has(name)
+
+    def is_upstreams(self, name: str) -> bool:
+        """Tell whether the upstream may be asked for `name`: there is one, and nobody else owns the name."""
+        if name == NAME or self._publications.has(name):
+            return False
+        return self.has_upstream(name) and self.publisher_of(name) is None
+
+    def has_upstream(self, name: str) -> bool:
+        """Tell whether there is an upstream for `name`, whoever owns it."""
+        return self._upstream is not None and self._upstream.serves(name)
+
+    def is_declared(self, name: str) -> bool:
+        """Tell whether an upstream is declared for `name`, whose word alone counts then."""
+        return self._upstream is not None and self._upstream.owner(name) is not None
+
+    def has_source(self, name: str) -> bool:
+        """Tell whether there is anybody whose word about `name`, not published here, would count."""
+        return bool(self.has_upstream(name) or self.publisher_of(name) or self.rules.mirrors)
+
+    def is_public(self, name: str) -> bool:
+        """Tell whether the access rules let everybody read `name`, and so let it be shared with other nodes."""
+        return self._access.is_public(name)
+
+    async def is_private(self, name: str) -> bool:
+        """Tell whether nobody but the upstream may learn of `name`."""
+        if not self.is_public(name) and self.publisher_of(name) is None:  # a pinned publisher's is with others already
+            return True
+        return self._upstream is not None and await self._upstream.is_private(name)
+
+    def trusts(self, name: str, origin: str) -> bool:
+        """Tell whether `origin`, a StoredPackument's, may say what `name` is. Of what is published here, and of what we
+        bring along, nobody may."""
+        if name == NAME or self._publications.has(name):
+            return False
+        publisher = self.publisher_of(name)
+        if publisher is not None:
+            return origin == publisher_origin(publisher)
+        expected = self.upstream_origin(name)
+        # What is declared elsewhere is nobody else's, whatever was stored before it was declared.
+        mirrors = self.rules.mirrors if expected == UPSTREAM else ()
+        return origin == expected or origin in map(mirror_origin, mirrors)
+
+    def upstream_origin(self, name: str) -> str:
+        """Return the origin of what the upstream of `name` says."""
+        owner = self._upstream.owner(name) if self._upstream is not None else None
+        return UPSTREAM if owner is None else declared_origin(owner)

@@ -1,0 +1,209 @@
+"""Packuments: who may say what a package is, asked in that order, and kept."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from cachetools import TTLCache
+
+from libreseed.concurrency.single_flight import SingleFlight, outcome
+from libreseed.delivery.metadata.bundled import BundledPackage
+from libreseed.delivery.metadata.ownership import Ownership
+from libreseed.delivery.metadata.policing import Judged, Policing
+from libreseed.delivery.metadata.refreshing import PackumentSources
+from libreseed.delivery.metadata.stale_while_revalidate import StaleWhileRevalidate
+from libreseed.delivery.sources import Source
+from libreseed.errors import (
+    BadRecordError,
+    EquivocationError,
+    LibreseedError,
+    NotFoundError,
+    RollbackError,
+    UnavailableError,
+    UnknownPublisherError,
+)
+from libreseed.packages.packument import check_published
+from libreseed.packages.partial import read_versions_lazily
+from libreseed.store.tables.packuments import (
+    PackumentStore,
+    StoredPackument,
+    is_upstreams_origin,
+)
+from libreseed.store.tables.publications import PublicationStore
+from libreseed.trust.history import revision
+from libreseed.trust.records import Endpoint
+from libreseed.trust.rules import TrustRules
+from libreseed.upstream.via import came_through
+
+log = logging.getLogger(__name__)
+
+_MISSING_NAMES = 10_000
+"""Names that are known to be missing at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Seconds. A packument younger than `upstream` or `record` is served without asking anybody; an older one is
+    served stale when its source has not answered within `max_wait`, and at once while that source is slow. A name
+    found missing is not asked for again within `missing`."""
+
+    upstream: float = 300.0
+    record: float = 15.0
+    max_wait: float = 0.5
+    missing: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPackument:
+    """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
+    by version `(v1, v2, length)`; `seeders` are the publisher's; `revision` and `origin` as in StoredPackument,
+    `origin` None for what was published here. `judged` is what the policy says of it, None when that has nothing to
+    say."""
+
+    name: str
+    body: bytes
+    source: Source
+    revision: bytes
+    origin: str | None = None
+    torrents: dict[str, Any] = field(default_factory=dict)
+    restricted: bool = False
+    seeders: tuple[Endpoint, ...] = ()
+    judged: Judged | None = None
+
+
+class PackumentDelivery:
+    """Finds the packument of a name: which versions exist, and which of them the policy lets clients have.
+
+    `refreshing` are the sources that are being asked now, `stale` decides how long a client waits for one.
+    """
+
+    def __init__(
+        self,
+        publications: PublicationStore,
+        *,
+        store: PackumentStore,
+        sources: PackumentSources,
+        ownership: Ownership,
+        policing: Policing,
+        bundled: BundledPackage,
+        freshness: Freshness | None = None,
+    ) -> None:
+        self._publications = publications
+        self._store = store
+        self._sources = sources
+        self._ownership = ownership
+        self._policing = policing
+        self._bundled = bundled
+        self._freshness = freshness or Freshness()
+        self.stale = StaleWhileRevalidate(self._freshness.max_wait)
+        self.refreshing: SingleFlight[tuple[str, ...], StoredPackument] = SingleFlight()
+        self._missing: TTLCache[str, tuple[TrustRules, LibreseedError]] = TTLCache(
+            _MISSING_NAMES, self._freshness.missing
+        )
+
+    async def find(self, name: str, *, for_writing: bool = False) -> FoundPackument:
+        """Return what may be had of the packument of `name`. `for_writing`: all of it when it was published here.
+
+        Raises ForbiddenError when nothing may be had, and as `find_whole` does.
+        """
+        if not self._policing.concerns(name) or (for_writing and self._publications.has(name)):
+            return await self.find_whole(name)
+        self._policing.check_name(name)
+        whole = await self.find_whole(name)
+        judged = await self._policing.judge(name, whole.body, own=self._publications.has(name))
+        judged.check_any()
+        return replace(whole, body=judged.body, revision=judged.revision or whole.revision, judged=judged)
+
+    async def find_whole(self, name: str) -> FoundPackument:
+        """Return the packument of `name`, from the one who owns the name, whatever the policy says of it.
+
+        Raises NotFoundError when all who can know say there is none, UnavailableError when one could not answer,
+        TrustError for a refusal.
+        """
+        if name == self._bundled.name:
+            return FoundPackument(name, self._bundled.packument, "store", self._bundled.revision)
+        own = await self._publications.find(name) if self._publications.has(name) else None
+        if own is not None:
+            check_published(own.packument)
+            body = orjson.dumps({**own.packument, "_rev": revision(own.history)})
+            return FoundPackument(name, body, "store", hashlib.sha256(body).digest())
+        stored = await self.stored(name)
+        if stored is not None and time.time() - stored.checked < self._lifetime(stored):
+            return self._found(stored, "store")
+        self._refuse_missing(name)
+        with self.refreshing.attended((name, *came_through()), lambda: self._sources.refresh(name, stored)) as refresh:
+            if stored is None:
+                await asyncio.wait([refresh])
+            elif not await self.stale.wait(refresh, stored.origin) or self._failed_harmlessly(name, refresh):
+                return self._found(stored, "stale")
+        try:
+            fresh = outcome(refresh)
+        except NotFoundError as error:
+            self._remember_missing(name, error)
+            raise
+        return self._found(fresh, "upstream" if is_upstreams_origin(fresh.origin) else "swarm")
+
+    async def refreshed(self, name: str) -> StoredPackument:
+        """Return the packument of `name`, not published here, as its source has it now. Raises as `find_whole` does."""
+        self._refuse_missing(name)
+        stored = await self.stored(name)
+        return await self.refreshing.run((name, *came_through()), lambda: self._sources.refresh(name, stored))
+
+    async def stored(self, name: str) -> StoredPackument | None:
+        """Return the packument of `name` from the store, whatever its age, if it is from a source still trusted."""
+        stored = await self._store.find(name)
+        return stored if stored is not None and self._ownership.trusts(name, stored.origin) else None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a source is being asked for a packument."""
+        return self.refreshing.is_busy
+
+    async def idle(self) -> None:
+        """Wait until no source is being asked."""
+        await self.refreshing.idle()
+
+    def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
+        """Return the seeders that the record of `name` read last named."""
+        return self._sources.seeders_of(name)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.refreshing.close()
+
+    def _found(self, stored: StoredPackument, source: Source) -> FoundPackument:
+        if not stored.torrents and self._ownership.publisher_of(stored.name) is not None:
+            check_published(read_versions_lazily(stored.body))
+        return FoundPackument(
+            stored.name,
+            stored.body,
+            source,
+            stored.revision,
+            stored.origin,
+            stored.torrents,
+            stored.restricted,
+            self._sources.seeders_of(stored.name),
+        )
+
+    def _lifetime(self, stored: StoredPackument) -> float:
+        return self._freshness.upstream if is_upstreams_origin(stored.origin) else self._freshness.record
+
+    def _failed_harmlessly(self, name: str, refresh: "asyncio.Task[StoredPackument]") -> bool:
+        """Tell whether a refresh failed in a way that says nothing against what we have. Only the upstream's own 404
+        does, whatever strangers claim then, and an expired record: nobody vouches for that any more."""
+        error = refresh.exception()
+        if isinstance(error, NotFoundError | UnknownPublisherError):
+            return not self._ownership.has_upstream(name) or self._ownership.publisher_of(name) is not None
+        return isinstance(error, UnavailableError | RollbackError | EquivocationError | BadRecordError)
+
+    def _refuse_missing(self, name: str) -> None:
+        missing = self._missing.get(name)
+        if missing is not None and missing[0] == self._ownership.rules:
+            raise missing[1].with_traceback(None)
+
+    def _remember_missing(self, name: str, error: LibreseedError) -> None:
+        self._missing[name] = (self._ownership.rules, error)

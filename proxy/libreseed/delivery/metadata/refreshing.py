@@ -1,0 +1,148 @@
+"""Packuments anew from the one who may say what they are: a pinned publisher, the upstream, or trusted mirrors."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import orjson
+
+from libreseed.delivery.metadata.ownership import Ownership
+from libreseed.delivery.metadata.records import FoundRecord, RecordReader
+from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, StoreError, UnavailableError
+from libreseed.packages.packument import check_packument
+from libreseed.store.tables.packuments import PackumentStore, StoredPackument, mirror_origin, publisher_origin
+from libreseed.trust.records import Endpoint
+from libreseed.upstream.client import Upstream
+from libreseed.upstream.packuments import NotModified, Validators
+
+log = logging.getLogger(__name__)
+
+
+class PackumentSources:
+    """Asks the source of a name. `on_upstream` is called with each packument that came anew from the upstream."""
+
+    def __init__(
+        self,
+        store: PackumentStore,
+        *,
+        records: RecordReader,
+        upstream: Upstream | None,
+        ownership: Ownership,
+        mirrors_needed: int = 1,
+        on_upstream: Callable[[StoredPackument], None] = lambda _: None,
+    ) -> None:
+        self._on_upstream = on_upstream
+        self._store = store
+        self._records = records
+        self._upstream = upstream
+        self._ownership = ownership
+        self._mirrors_needed = mirrors_needed
+        self._seeders: dict[str, tuple[Endpoint, ...]] = {}
+
+    def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
+        """Return the seeders that the record of `name` read last named."""
+        return self._seeders.get(name, ())
+
+    async def refresh(self, name: str, stored: StoredPackument | None) -> StoredPackument:
+        """Return the packument of `name` as its source has it now, and keep it. `stored` is what is kept already.
+
+        Raises NotFoundError when all who can know say there is none, UnavailableError when one could not answer,
+        TrustError for a refusal.
+        """
+        publisher = self._ownership.publisher_of(name)
+        if publisher is not None:
+            found = await self._records.by_publisher(name, publisher)
+            return await self._from_record(name, stored, found, publisher_origin(publisher))
+        try:
+            return await self._from_upstream(name, stored)
+        except (NotFoundError, UnavailableError) as error:
+            return await self._without_upstream(name, stored, error)
+
+    async def _from_upstream(self, name: str, stored: StoredPackument | None) -> StoredPackument:
+        if self._upstream is None or not self._ownership.has_upstream(name):
+            raise NotFoundError(f"{name} is not known here, and there is no upstream.")
+        origin = self._ownership.upstream_origin(name)
+        known = stored if stored is not None and stored.origin == origin else None
+        validators = None
+        if known is not None and (known.etag or known.last_modified):
+            validators = Validators(known.etag or "", known.last_modified or "")
+        answer = await self._upstream.packument(name, validators)
+        restricted = answer.restricted or await self._ownership.is_private(name)
+        now = time.time()
+        if isinstance(answer, NotModified):
+            if known is None:
+                raise UnavailableError(f"The upstream answered 304 for {name}, which was not asked conditionally.")
+            if restricted or not known.restricted:  # what everybody could have, everybody may have
+                await self._store.confirm(name, now)
+                return replace(known, checked=now)
+            fresh = replace(known, restricted=False, checked=now)
+        else:
+            await asyncio.to_thread(_check, answer.body, name)
+            fresh = StoredPackument(
+                name,
+                origin,
+                answer.body,
+                {},
+                answer.validators.etag or None,
+                answer.validators.last_modified or None,
+                restricted,
+                now,
+            )
+        fresh = await self._keep(fresh)
+        if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
+            self._on_upstream(fresh)
+        return fresh
+
+    async def _without_upstream(
+        self, name: str, stored: StoredPackument | None, why: LibreseedError
+    ) -> StoredPackument:
+        if await self._ownership.is_private(name):
+            raise why  # the overlay must not learn that name, nor anybody there answer for it
+        if self._ownership.has_upstream(name) and isinstance(why, NotFoundError):
+            # The upstream rules its own name space: what it says does not exist, no mirror brings back.
+            await self._records.refuse_strangers(name, mirrors=False)
+            raise why
+        try:
+            found = await self._records.by_mirrors(name, self._ownership.rules.mirrors, self._mirrors_needed)
+        except (NotFoundError, UnavailableError) as error:
+            if isinstance(why, UnavailableError):
+                raise why from error
+            if isinstance(error, NotFoundError):
+                await self._records.refuse_strangers(name, mirrors=True)
+            raise
+        return await self._from_record(name, stored, found, mirror_origin(found.item.key))
+
+    async def _from_record(
+        self, name: str, stored: StoredPackument | None, found: FoundRecord, origin: str
+    ) -> StoredPackument:
+        document = found.record.document.hex()
+        self._seeders[name] = found.record.reachable_seeders
+        if stored is not None and stored.origin == origin and stored.etag == document:
+            await self._store.confirm(name, time.time())
+            return replace(stored, checked=time.time())
+        snapshot = await self._records.snapshot(found, shared=self._ownership.is_public(name))
+        torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
+        body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
+        fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
+        fresh = await self._keep(fresh)
+        await self._records.drop_superseded(found)
+        return fresh
+
+    async def _keep(self, packument: StoredPackument) -> StoredPackument:
+        try:
+            return await self._store.save(packument)
+        except StoreError as error:
+            log.warning("The packument of %s is passed on, but not kept. %s", packument.name, error)
+            digest = await asyncio.to_thread(hashlib.sha256, packument.body)
+            return replace(packument, revision=digest.digest())
+
+
+def _check(body: bytes, name: str) -> None:
+    """Raise UnavailableError unless the upstream's answer is a packument of `name` that can be passed on."""
+    try:
+        orjson.dumps(check_packument(orjson.loads(body), name))
+    except (InvalidInputError, ValueError, TypeError) as error:  # TypeError: nested too deeply to be written
+        raise UnavailableError(f"What the upstream has for {name} is no packument: {error}") from error

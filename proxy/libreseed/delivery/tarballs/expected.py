@@ -1,0 +1,129 @@
+"""What is already known about a tarball before it is fetched, from the packument in the store."""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+
+from cachetools import LRUCache
+
+from libreseed.delivery.metadata.ownership import Ownership
+from libreseed.delivery.metadata.packuments import FoundPackument, PackumentDelivery
+from libreseed.delivery.metadata.signatures import Signatures
+from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
+from libreseed.packages.integrity import format_integrity, parse_integrity
+from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
+from libreseed.packages.partial import read_versions_lazily
+from libreseed.store.tables.packuments import StoredPackument, is_upstreams_origin
+from libreseed.trust.records import BlobRef, Endpoint
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the bytes of the tarball `file` of `name` must be, as far as it is known.
+
+    `digest` is the SHA-512 (64 bytes), `shasum` the hex SHA-1 of old packages, `url` where the upstream keeps it,
+    `ref` the torrent from its publisher's checked record, with the publisher's `seeders`.
+    """
+
+    name: str
+    file: str
+    digest: bytes | None = None
+    shasum: str | None = None
+    url: str | None = None
+    ref: BlobRef | None = None
+    seeders: tuple[Endpoint, ...] = ()
+    restricted: bool = False
+    vouched: bool = False
+    """Whether `digest` stands in the packument, and is not only what a client says."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"{self.file} of {self.name}"
+
+    def check(self, strong: "hashlib._Hash", weak: "hashlib._Hash") -> bytes:
+        """Return the SHA-512 of what the upstream sent. Raises IntegrityError when something else was promised."""
+        digest = strong.digest()
+        if self.digest is not None and digest != self.digest:
+            raise IntegrityError(
+                f"The upstream's {self.label} has {format_integrity(digest)}, but"
+                f" {format_integrity(self.digest)} is required; it was not stored.",
+                hint="The lock file or the packument and the upstream disagree; do not install it before you know why.",
+            )
+        if self.digest is None and self.shasum and weak.hexdigest() != self.shasum.lower():
+            raise IntegrityError(
+                f"The upstream's {self.label} has sha1 {weak.hexdigest()}, but {self.shasum} is required;"
+                " it was not stored."
+            )
+        return digest
+
+
+class ExpectedTarballs:
+    """Reads what packuments say of tarballs; the parsed ones used last are kept, since clients ask for one
+    tarball after the other of the same package."""
+
+    def __init__(
+        self, packuments: PackumentDelivery, ownership: Ownership, signatures: Signatures, *, kept: int = 64
+    ) -> None:
+        self._packuments = packuments
+        self._ownership = ownership
+        self._signatures = signatures
+        self._parsed: LRUCache[str, tuple[bytes, Packument]] = LRUCache(kept)
+
+    async def expect(self, name: str, file: str, integrity: bytes | None) -> Expected:
+        """Gather what the bytes must be, asking others only when nothing else tells.
+
+        `integrity` is the SHA-512 that the client demands, when it says so. Raises NotFoundError, BadSignatureError
+        when the registry did not sign what is known, and as `PackumentDelivery.find_whole` does.
+        """
+        stored = await self._packuments.stored(name)
+        expected = Expected(name, file)
+        if stored is not None:
+            try:
+                expected = await self._read(stored, file, self._packuments.seeders_of(name))
+            except NotFoundError:
+                log.debug("The stored packument of %s does not know %s.", name, file)
+        if integrity is None and expected.digest is None and not self._ownership.is_upstreams(name):
+            found = await self._packuments.find_whole(name)
+            return await self._read(found, file, found.seeders)
+        restricted = expected.restricted or await self._ownership.is_private(name)
+        if integrity is None:
+            return replace(expected, restricted=restricted)
+        if expected.digest not in (None, integrity):
+            return Expected(name, file, integrity, restricted=restricted)
+        return replace(expected, digest=integrity, restricted=restricted, vouched=expected.digest is not None)
+
+    async def _read(
+        self, packument: StoredPackument | FoundPackument, file: str, seeders: tuple[Endpoint, ...]
+    ) -> Expected:
+        """Return what `packument` says of its tarball `file`.
+
+        Raises NotFoundError when it has no such tarball, BadSignatureError when the registry did not sign that.
+        """
+        parsed = await self._parse(packument)
+        manifest = manifest_of_tarball(parsed, file)
+        await self._signatures.check(packument, parsed, manifest)
+        dist = manifest["dist"]
+        try:
+            digest = parse_integrity(str(dist.get("integrity", "")))
+        except InvalidInputError as error:
+            raise NotFoundError(f"{packument.name} has no usable integrity for {file}.") from error
+        torrent = packument.torrents.get(str(manifest.get("version")))
+        ref = None
+        if torrent is not None and digest is not None:
+            ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)
+        # Only the upstream may say where its tarballs are: a mirror could send us anywhere.
+        from_upstream = isinstance(packument, StoredPackument) and is_upstreams_origin(packument.origin)
+        url = upstream_tarball(manifest) if from_upstream else None
+        return Expected(packument.name, file, digest, dist.get("shasum"), url, ref, seeders, packument.restricted)
+
+    async def _parse(self, packument: StoredPackument | FoundPackument) -> Packument:
+        kept = self._parsed.get(packument.name)
+        if kept is not None and kept[0] is packument.body:
+            return kept[1]
+        parsed = await asyncio.to_thread(read_versions_lazily, packument.body)
+        self._parsed[packument.name] = (packument.body, parsed)
+        return parsed

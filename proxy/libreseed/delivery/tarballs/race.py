@@ -1,0 +1,111 @@
+"""One tarball from the swarm or the upstream, whichever has it first."""
+
+import asyncio
+
+from libreseed.concurrency.single_flight import outcome
+from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.delivery.blobs.spooled_stream import SpooledStream
+from libreseed.delivery.metadata.ownership import Ownership
+from libreseed.delivery.sources import Source
+from libreseed.delivery.tarballs.download import SharedDownload
+from libreseed.delivery.tarballs.expected import Expected
+from libreseed.delivery.tarballs.upstream import STREAM_FROM, Got, UpstreamFetcher
+from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
+
+HEDGE = 0.2
+"""Seconds without a verified piece from the swarm after which the upstream is asked too."""
+
+
+class TarballRace:
+    """Starts the swarm, and after the `hedge` time, in seconds, the upstream too; the first verified copy wins."""
+
+    def __init__(
+        self, swarm: SwarmFetcher, upstream: UpstreamFetcher, ownership: Ownership, *, hedge: float = HEDGE
+    ) -> None:
+        self._swarm = swarm
+        self._upstream = upstream
+        self._ownership = ownership
+        self._hedge = hedge
+
+    async def fetch(self, expected: Expected, download: SharedDownload) -> tuple[Source, Got]:
+        """Fetch a tarball, check and store it; return where it came from. What is large is offered to the `download`
+        as it comes.
+
+        Raises NotFoundError, UnavailableError, IntegrityError, SwarmError, StoreError: the one that tells most.
+        """
+        attempts: dict[asyncio.Task[Got], Source] = {}
+        try:
+            return await self._race(expected, download, attempts)
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
+
+    async def _race(
+        self, expected: Expected, download: SharedDownload, attempts: "dict[asyncio.Task[Got], Source]"
+    ) -> tuple[Source, Got]:
+        errors: list[LibreseedError] = []
+        may_ask_upstream = self._ownership.is_upstreams(expected.name)
+        if expected.digest is not None and not expected.restricted:
+            request = self._blob_request(expected, expected.digest, download)
+            swarm: asyncio.Task[Got] = asyncio.create_task(self._swarm.fetch(request))
+            attempts[swarm] = "swarm"
+            if may_ask_upstream:
+                await _first_of(swarm, request.started, self._hedge)
+                if not request.started.is_set() and not _succeeded(swarm):
+                    attempts[self._start_upstream(expected, download)] = "upstream"
+                    may_ask_upstream = False
+        while True:
+            if not attempts:
+                if not may_ask_upstream:
+                    raise _worst(errors) if errors else _absent(expected)
+                attempts[self._start_upstream(expected, download)] = "upstream"
+                may_ask_upstream = False
+            await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in [attempt for attempt in attempts if attempt.done()]:
+                source = attempts.pop(attempt)
+                try:
+                    return source, outcome(attempt)
+                except LibreseedError as error:
+                    errors.append(error)
+
+    def _blob_request(self, expected: Expected, digest: bytes, download: SharedDownload) -> BlobRequest:
+        request = BlobRequest(
+            digest,
+            expected.ref,
+            expected.seeders,
+            (expected.name, expected.file),
+            shared=self._ownership.is_public(expected.name),
+        )
+        length = expected.ref.length if expected.ref is not None else 0
+        if length >= STREAM_FROM:
+            request.stream = lambda spool: download.offer("swarm", SpooledStream(spool, length), digest)
+        return request
+
+    def _start_upstream(self, expected: Expected, download: SharedDownload) -> "asyncio.Task[Got]":
+        return asyncio.create_task(self._upstream.fetch(expected, download))
+
+
+async def _first_of(task: "asyncio.Task[Got]", event: asyncio.Event, timeout: float) -> None:
+    waiter = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiter.cancel()
+
+
+def _succeeded(task: "asyncio.Task[Got]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _absent(expected: Expected) -> NotFoundError:
+    return NotFoundError(f"Nobody offers {expected.label}.")
+
+
+def _worst(errors: list[LibreseedError]) -> LibreseedError:
+    """Return the error that tells most: wrong bytes before silence before absence."""
+    for kind in (IntegrityError, UnavailableError):
+        for error in errors:
+            if isinstance(error, kind):
+                return error
+    return errors[-1]

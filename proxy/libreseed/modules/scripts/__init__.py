@@ -1,0 +1,2 @@
+"""Runs install scripts: those of packages that are allowed, and the project's own. Other scripts are in
+`modules.run`."""

@@ -1,0 +1,126 @@
+"""What this node answers to others."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
+from libreseed.network.addresses import Address
+from libreseed.network.overlay import messages
+from libreseed.network.overlay.claims import ClaimBook, HeldBlob, pack_self, read_blobs
+from libreseed.network.overlay.messages import Want
+from libreseed.network.overlay.neighbours import Neighbours
+from libreseed.network.overlay.recordbook import RecordBook
+from libreseed.network.overlay.routing import Peer
+from libreseed.network.udp.tokens import Tokens
+from libreseed.network.udp.wire import Fields, Handler
+from libreseed.trust.items import SignedItem
+
+log = logging.getLogger(__name__)
+
+MakeBundle = Callable[[Sequence[bytes]], bytes]
+"""Returns the v2 infohash of a torrent of the blobs with these SHA-512 that it seeds from now on, or nothing."""
+
+
+class Service:
+    """The handlers of the six requests (see messages). Nothing else can be called from outside."""
+
+    def __init__(
+        self,
+        neighbours: Neighbours,
+        records: RecordBook,
+        claims: ClaimBook,
+        own_blobs: dict[bytes, HeldBlob],
+        bundle: MakeBundle,
+        k: int,
+    ) -> None:
+        """`bundle` makes the torrent of own blobs that somebody asks for (see `Overlay`)."""
+        self._neighbours = neighbours
+        self._records = records
+        self._claims = claims
+        self._own_blobs = own_blobs
+        self._bundle_own = bundle
+        self._k = k
+        self._tokens = Tokens()
+        self.handlers: dict[str, Handler] = {
+            "ping": self._ping,
+            "find": self._find,
+            "store": self._store,
+            "announce": self._announce,
+            "have": self._have,
+            "bundle": self._bundle,
+        }
+
+    def _ping(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        return self._answer()
+
+    def _find(self, sender: Address, fields: Fields) -> Fields:
+        asker = self._meet(sender, fields)
+        target, want = messages.read_find(fields)
+        nodes = self._nearest(target, sender, asker)
+        values: list[bytes] = []
+        if want is Want.RECORDS:
+            values = messages.fit(held.item.encode() for held in self._records.at(target))
+        elif want is Want.CLAIMS:
+            values = self._claims.at(target)
+            port = self._neighbours.own.p2p_port
+            if port and (own := self._own_blobs.get(target)):
+                values.insert(0, pack_self(own.pack_reference(), port))
+        return self._answer(self._tokens.issue(sender[0]), *messages.pack_nodes(nodes), values)
+
+    def _store(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        token, key_text, item = messages.read_store(fields)
+        try:
+            self._check_token(sender, token)
+            self._records.accept(key_text, SignedItem.decode(item), time.time(), sender[0])
+        except (TrustError, ForbiddenError) as error:
+            log.info("Record from %s:%d refused: %s", *sender, error)
+            return self._answer(0)
+        return self._answer(1)
+
+    def _announce(self, sender: Address, fields: Fields) -> Fields:
+        asker = self._meet(sender, fields)
+        token, packed = messages.read_announce(fields)
+        if not asker.p2p_port:
+            raise InvalidInputError("An announcement without a BitTorrent port.")
+        accepted = 0
+        try:
+            self._check_token(sender, token)
+            for target, reference in read_blobs(packed):
+                self._claims.accept(target, reference, (sender[0], asker.p2p_port))
+                accepted += 1
+        except ForbiddenError as error:
+            log.info("Announcement of %s:%d refused: %s", *sender, error)
+        return self._answer(accepted)
+
+    def _have(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        targets = messages.read_have(fields)
+        blobs = self._own_blobs if self._neighbours.own.p2p_port else {}
+        return self._answer(b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs))
+
+    def _bundle(self, sender: Address, fields: Fields) -> Fields:
+        self._meet(sender, fields)
+        found = [self._own_blobs.get(target) for target in messages.read_bundle(fields)]
+        return self._answer(self._bundle_own([own.digest for own in found if own is not None]))
+
+    def _nearest(self, target: bytes, sender: Address, asker: messages.Header) -> list[Peer]:
+        silent = self._neighbours.wire.round_trips.is_silent
+        nearest = self._neighbours.table.closest(target, 2 * self._k)
+        others = (peer for peer in nearest if sender != peer.address and asker.node_id != peer.id)
+        return [peer for peer in others if not silent(peer.address)][: self._k]
+
+    def _meet(self, sender: Address, fields: Fields) -> messages.Header:
+        header = messages.read_header(fields)
+        self._neighbours.noticed(sender, header)
+        return header
+
+    def _check_token(self, sender: Address, token: bytes) -> None:
+        if not self._tokens.accepts(sender[0], token):
+            raise ForbiddenError("The write token is not one of this address.")
+
+    def _answer(self, *fields: object) -> Fields:
+        own = self._neighbours.own
+        return [own.node_id, own.p2p_port, *fields]

@@ -1,0 +1,121 @@
+"""How a node reaches others: BitTorrent, the overlay, what is seeded by them, and the registries behind it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from libreseed.config import Settings
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.errors import NetworkError, SwarmError
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.service import MakeBundle
+from libreseed.node.stores import Stores
+from libreseed.node.upstream import open_upstream
+from libreseed.publishing.announcing import Announcing
+from libreseed.store.tables.overlay import OverlayStore
+from libreseed.store.tables.ports import PortStore
+from libreseed.swarm.bundler import Bundler
+from libreseed.swarm.held import HeldBlobs
+from libreseed.swarm.offers import Offers
+from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
+from libreseed.upstream.client import Upstream
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+P2P, OVERLAY = "p2p", "overlay"
+"""What the ports are called in the store. Saved, they outlive a restart: whoever knew them finds the node again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The running networks of one node. `announcing` is still to be run, and `seeding` to be opened."""
+
+    session: Session
+    overlay: Overlay
+    announcing: Announcing
+    seeding: Seeding
+    fetcher: SwarmFetcher
+    upstream: Upstream | None
+
+
+async def open_networks(
+    settings: Settings, stores: Stores, *, http_port: int, node_id: str, stack: AsyncExitStack
+) -> Networks:
+    """Start listening; the `stack` ends it. Nobody is asked yet. `http_port` and `node_id` are as in `open_upstream`.
+
+    Raises NetworkError, SwarmError, StoreError, ConfigError.
+    """
+    session = await start_session(settings, stores.ports)
+    stack.push_async_callback(session.stop)
+    await stores.ports.save(P2P, session.port)
+    held: HeldBlobs = {}
+    offers = Offers(session)
+    bundler = Bundler(offers, stores.blobs, held)
+    overlay = await start_overlay(settings, stores.ports, stores.overlay, p2p_port=session.port, bundle=bundler.bundle)
+    stack.push_async_callback(overlay.stop)
+    await stores.ports.save(OVERLAY, overlay.address[1])
+    announcing = Announcing(overlay)
+    seeding = Seeding(
+        stores.blobs,
+        catalogue=stores.catalogue,
+        session=session,
+        held=held,
+        offers=offers,
+        announcer=announcing,
+    )
+    upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
+    fetcher = SwarmFetcher(overlay, session, stores.blobs, seeding)
+    stack.push_async_callback(fetcher.close)
+    return Networks(
+        session=session,
+        overlay=overlay,
+        announcing=announcing,
+        seeding=seeding,
+        fetcher=fetcher,
+        upstream=upstream,
+    )
+
+
+async def start_session(settings: Settings, ports: PortStore) -> Session:
+    """Start BitTorrent. Raises SwarmError, StoreError."""
+
+    async def start(port: int) -> Session:
+        session = Session(
+            SessionSettings(
+                settings.p2p_host, port, dht=settings.mainline, lan=settings.lan, port_mapping=settings.mainline
+            )
+        )
+        await session.start()
+        return session
+
+    return await _on_port(settings.p2p_port, await ports.find(P2P), start)
+
+
+async def start_overlay(
+    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundle
+) -> Overlay:
+    """Start the overlay, which tells others the port of BitTorrent. Raises NetworkError, StoreError."""
+
+    async def start(port: int) -> Overlay:
+        own = OverlaySettings(host=settings.p2p_host, port=port, p2p_port=p2p_port)
+        overlay = Overlay(own, storage, bundle=bundle)
+        await overlay.start()
+        return overlay
+
+    return await _on_port(settings.overlay_port, await ports.find(OVERLAY), start)
+
+
+async def _on_port(wanted: int, last: int, start: Callable[[int], Awaitable[T]]) -> T:
+    """Start something on the port that the user wants; when that is any, on the last one if it is still free."""
+    if wanted == 0 and last != 0:
+        try:
+            return await start(last)
+        except (NetworkError, SwarmError) as error:
+            log.info("Taking another port than last time: %s", error)
+    return await start(wanted)

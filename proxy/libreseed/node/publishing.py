@@ -1,0 +1,53 @@
+"""What a node signs: packages published here, and what it mirrors."""
+
+from dataclasses import dataclass
+
+from libreseed.config import Settings
+from libreseed.node.addresses import is_wildcard
+from libreseed.node.networks import Networks
+from libreseed.node.stores import Stores
+from libreseed.packages.access import AccessRules
+from libreseed.publishing.mirroring import Mirroring
+from libreseed.publishing.naming import NameClaims
+from libreseed.publishing.releases import Releases
+from libreseed.publishing.signing import RecordSigner
+from libreseed.trust.records import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """The parts that sign. The `signer` and `mirroring` are still to be run."""
+
+    signer: RecordSigner
+    mirroring: Mirroring
+    releases: Releases
+
+
+def make_publishing(settings: Settings, stores: Stores, networks: Networks, access: AccessRules) -> Publishing:
+    """Compose the parts that sign."""
+
+    def seeders() -> tuple[Endpoint, ...]:
+        # Our own address in records, where it is known; others find it by our claims all the same.
+        return () if is_wildcard(settings.p2p_host) else ((settings.p2p_host, networks.session.port),)
+
+    signer = RecordSigner(
+        stores.key,
+        store=stores.records,
+        seeding=networks.seeding,
+        overlay=networks.overlay,
+        seeders=seeders,
+        packuments=stores.packuments,
+        access=access,
+    )
+    claims = NameClaims(
+        stores.key.public, publications=stores.publications, trust=stores.trust, upstream=networks.upstream
+    )
+    releases = Releases(
+        claims,
+        publications=stores.publications,
+        documents=stores.documents,
+        seeding=networks.seeding,
+        signer=signer,
+        access=access,
+    )
+    return Publishing(signer=signer, mirroring=Mirroring(signer), releases=releases)

@@ -1,0 +1,55 @@
+"""What a node tells of itself."""
+
+from typing import Any
+
+from libreseed import __version__
+from libreseed.config import Settings
+from libreseed.delivery.sources import SourceCounter
+from libreseed.node.addresses import show_address
+from libreseed.node.networks import Networks
+from libreseed.node.publishing import Publishing
+from libreseed.node.stores import Stores
+from libreseed.trust.keys import format_key
+
+
+class NodeStatus:
+    """Gathers what `GET /-/libreseed/status` and `libreseed status` show."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        stores: Stores,
+        networks: Networks,
+        publishing: Publishing,
+        counter: SourceCounter,
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._networks = networks
+        self._publishing = publishing
+        self._counter = counter
+
+    def describe(self) -> dict[str, Any]:
+        """Return the status as JSON: addresses, peers, what is stored, and what was served from where."""
+        networks, catalogue, upstream = self._networks, self._stores.catalogue, self._networks.upstream
+        return {
+            "version": __version__,
+            "publisher": format_key(self._stores.key.public),
+            "overlay": show_address(*networks.overlay.address),
+            "p2p": show_address(self._settings.p2p_host, networks.session.port),
+            "peers": {"overlay": networks.overlay.peers, "bittorrent": networks.session.peers},
+            "store": {
+                "packages": catalogue.packages,
+                "tarballs": catalogue.tarballs,
+                "bytes": networks.seeding.size,
+            },
+            "served": self._counter.as_json(),
+            "upstream": {
+                "url": upstream.url if upstream else None,
+                "requests": upstream.requests if upstream else 0,
+            },
+            "upstreams": upstream.state() if upstream else [],
+            "mirroring": self._publishing.mirroring.waiting,
+            "announcing": networks.announcing.waiting,
+        }

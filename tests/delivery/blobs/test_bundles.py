@@ -1,0 +1,283 @@
+"""Many blobs in one torrent: holders are real sessions, found through a real overlay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libreseed.delivery.blobs import bundles
+from libreseed.delivery.blobs import fetcher as fetcher_module
+from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.errors import IntegrityError
+from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.storage import MemoryStorage
+from libreseed.packages.integrity import sha512
+from libreseed.store.blobs import BlobStore
+from libreseed.store.database import Database
+from libreseed.store.tables.catalogue import Catalogue
+from libreseed.swarm.bundle import MAX_FILE, Member
+from libreseed.swarm.offers import Offers
+from libreseed.swarm.session import Session
+from libreseed.swarm.settings import SessionSettings
+from libreseed.swarm.torrents import make_torrent, pieces_root
+from libreseed.trust.records import BlobRef
+from support.seeding import make_seeding
+from swarm.conftest import seeded
+
+BLOBS = [bytes((number * at) % 251 for number in range(20_000 + at)) for at in range(1, 9)]
+NOWHERE = bytes([7] * 32)
+"""The infohash of no torrent."""
+
+
+def _none(_: Iterable[bytes]) -> bytes:
+    return b""
+
+
+class Bundler:
+    """What makes bundles for others; `make` is the `usual` one, unless a test puts another there."""
+
+    def __init__(self) -> None:
+        self.make = self.usual = _none
+
+    def __call__(self, digests: Sequence[bytes]) -> bytes:
+        return self.make(digests)
+
+
+async def open_fetcher(
+    root: Path, stack: AsyncExitStack, *known: SwarmFetcher, bundler: Bundler | None = None
+) -> SwarmFetcher:
+    """All of a node that fetches, and makes bundles of what it seeds."""
+    bundler = bundler or Bundler()
+    root.mkdir()
+    session = Session(SessionSettings("127.0.0.1"))
+    await session.start()
+    stack.push_async_callback(session.stop)
+    overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage(), bundle=bundler)
+    await overlay.start()
+    stack.push_async_callback(overlay.stop)
+    await overlay.bootstrap("{}:{}".format(*other.overlay.address) for other in known)
+    database = await Database.open(root / "libreseed.db")
+    stack.push_async_callback(database.close)
+    blobs = BlobStore(root / ".swarm")
+    await blobs.open()
+    seeding, made = make_seeding(blobs, Catalogue(database), session)
+    bundler.make = bundler.usual = made.bundle
+    fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+    stack.push_async_callback(fetcher.close)
+    return fetcher
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def bundler() -> Bundler:
+    return Bundler()
+
+
+@pytest.fixture
+async def holder(tmp_path: Path, stack: AsyncExitStack, bundler: Bundler) -> SwarmFetcher:
+    return await open_fetcher(tmp_path / "holder", stack, bundler=bundler)
+
+
+@pytest.fixture
+async def fetcher(tmp_path: Path, stack: AsyncExitStack, holder: SwarmFetcher) -> SwarmFetcher:
+    return await open_fetcher(tmp_path / "me", stack, holder)
+
+
+@pytest.fixture
+def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The v2 infohashes of all that is downloaded; none of a blob may be begun while it may come in a bundle."""
+    begun: list[bytes] = []
+    download = fetcher.session.download
+
+    def noted(hashes: Any, *arguments: Any, announced: bool) -> Any:
+        assert NOWHERE not in fetcher.session._handlers
+        begun.append(hashes.v2.to_bytes())
+        return download(hashes, *arguments, announced=announced)
+
+    monkeypatch.setattr(fetcher.session, "download", noted)
+    return begun
+
+
+async def hold(holder: SwarmFetcher, blobs: Sequence[bytes] = BLOBS) -> list[BlobRef]:
+    refs = [await holder.seeding.add_bytes(data, sha512(data), shared=True) for data in blobs]
+    await holder.overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
+    return refs
+
+
+async def fetch(fetcher: SwarmFetcher, refs: Sequence[BlobRef]) -> list[BlobRef | BaseException]:
+    fetching = (fetcher.fetch(BlobRequest(ref.sha512, tarball=("pkg", ref.sha512.hex()))) for ref in refs)
+    return await asyncio.gather(*fetching, return_exceptions=True)
+
+
+def left(fetcher: SwarmFetcher) -> list[Path]:
+    return list(fetcher.blobs._incoming.iterdir())
+
+
+async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert len(torrents) == 1
+    assert torrents[0] not in {ref.v2 for ref in refs}
+    assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
+    assert seeded(fetcher.session) == {ref.v2 for ref in refs}
+    assert left(fetcher) == []
+
+
+async def test_one_alone_comes_by_its_own_torrent(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    ref, *_ = await hold(holder)
+    assert await fetch(fetcher, [ref]) == [ref]
+    assert torrents == [ref.v2]
+
+
+async def test_large_ones_come_by_their_own(holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes]) -> None:
+    refs = await hold(holder, [bytes(MAX_FILE + 1), b"1" * (MAX_FILE + 1)])
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents) == {ref.v2 for ref in refs}
+
+
+async def test_a_holder_that_makes_no_bundles(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    bundler.make = lambda _: b""
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents) == {ref.v2 for ref in refs}
+
+
+async def test_what_the_holder_leaves_out_comes_by_its_own_torrent(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    refs = await hold(holder)
+    bundler.make = lambda digests: bundler.usual(sorted(digests)[1:])
+    assert await fetch(fetcher, refs) == refs
+    assert set(torrents[1:]) == {min(refs, key=lambda ref: ref.sha512).v2}
+
+
+async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
+    holder: SwarmFetcher,
+    bundler: Bundler,
+    fetcher: SwarmFetcher,
+    torrents: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        asked.append(len(digests))
+        return bundler.usual(digests)
+
+    bundler.make = bundle
+    monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundles, "MAX_FILES", 3)
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert asked == [3, 3, 2]
+    monkeypatch.setattr(bundles, "MAX_BYTES", 1)
+    assert await fetch(fetcher, more := await hold(holder, [data[1:] for data in BLOBS])) == more
+    assert asked == [3, 3, 2], "one of them is enough, and one alone is no bundle"
+
+
+async def test_what_waits_has_started_once_the_holder_delivers(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each that waits would be sought elsewhere, as if nobody delivered it."""
+    started: list[list[bool]] = []
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        started.append([wanted.started.is_set() for wanted in all_wanted if wanted.digest in digests])
+        return bundler.usual(digests)
+
+    bundler.make = bundle
+    monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundles, "MAX_FILES", 4)
+    refs = await hold(holder)
+    all_wanted = [BlobRequest(ref.sha512) for ref in refs]
+    assert await asyncio.gather(*map(fetcher.fetch, all_wanted)) == refs
+    assert started == [[False] * 4, [True] * 4]
+
+
+async def test_a_bundle_that_does_not_come(
+    holder: SwarmFetcher,
+    bundler: Bundler,
+    fetcher: SwarmFetcher,
+    torrents: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundles, "STALL", 0.5)
+    monkeypatch.setattr(fetcher_module, "_ASK_AGAIN", 0.05)
+    bundler.make = lambda _: NOWHERE
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert NOWHERE in torrents
+    assert {ref.v2 for ref in refs} <= {*torrents}
+    assert left(fetcher) == []
+
+
+async def test_wrong_bytes_spoil_no_others(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, tmp_path: Path
+) -> None:
+    refs = await hold(holder)
+    digest = sha512(b"promised")
+    file = tmp_path / digest.hex()
+    file.write_bytes(b"deceived")
+    lie = make_torrent(file, digest)
+    await holder.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
+    offers = Offers(holder.session)
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        held = {ref.sha512: (make_torrent(holder.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs}
+        members = [held[each][0] if each in held else lie for each in digests]
+        places = [holder.seeding.path(each) if each in held else file for each in digests]
+        return offers.offer(
+            [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
+        )
+
+    bundler.make = bundle
+    *got, refused = await fetch(fetcher, [*refs, lie.ref])
+    assert got == refs
+    assert isinstance(refused, IntegrityError)
+    assert fetcher.distrusted == {("127.0.0.1", holder.session.port)}
+    assert (fetcher.blobs.has(digest), left(fetcher)) == (False, [])
+
+
+async def test_who_leaves_does_not_spoil_it_for_the_others(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher
+) -> None:
+    refs = await hold(holder)
+    asked = asyncio.Event()
+
+    def bundle(digests: Sequence[bytes]) -> bytes:
+        asked.set()
+        return bundler.usual(digests)
+
+    bundler.make = bundle
+    tasks = [asyncio.create_task(fetcher.fetch(BlobRequest(ref.sha512))) for ref in refs]
+    await asked.wait()
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    assert [task.result() for task in tasks[1:]] == refs[1:]
+
+
+async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher) -> None:
+    refs = await hold(holder)
+    asked = asyncio.Event()
+    bundler.make = lambda _: (asked.set(), NOWHERE)[1]
+    fetching = asyncio.create_task(fetch(fetcher, refs))
+    await asked.wait()
+    await fetcher.close()
+    assert fetcher.session._handlers.keys() <= {ref.v2 for ref in refs}
+    fetching.cancel()
+    await asyncio.wait([fetching])

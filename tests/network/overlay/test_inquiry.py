@@ -1,0 +1,124 @@
+"""Neighbours are asked first, many blobs at a time; what they say is a claim like any other."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from libreseed.network.overlay import inquiry as inquiry_module
+from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.overlay import FROM_MANY, Overlay
+from libreseed.network.udp.wire import Fields
+from network.conftest import RawPeer, RawPeers, Spawn
+from network.helpers import blob, text
+
+
+async def nearby(node: Overlay, held: HeldBlob) -> list[int]:
+    """Return the BitTorrent ports of the holders found."""
+    return [claim.endpoint[1] async for claim in node.find_holders(held.digest, nearby=True)]
+
+
+def methods(peer: RawPeer) -> Counter[str]:
+    return Counter(method for method, _ in peer.requests)
+
+
+def holding(peer: RawPeer, *blobs: HeldBlob) -> None:
+    """Let a raw peer say that it holds these."""
+    known = {held.target: held.target + held.pack_reference() for held in blobs}
+
+    def have(_: object, fields: Fields) -> Fields:
+        peer.requests.append(("have", fields))
+        targets = [fields[2][at : at + 20] for at in range(0, len(fields[2]), 20)]
+        return [peer.node_id, 5000, b"".join(known.get(target, b"") for target in targets)]
+
+    peer.handlers["have"] = have
+
+
+async def test_a_neighbour_says_what_it_holds_and_nobody_else_is_asked(spawn: Spawn, raw_peer: RawPeers) -> None:
+    holder, other = await spawn(), await raw_peer()
+    await holder.announce([held := blob()])
+    asker = await spawn(holder)
+    await asker.bootstrap([text(other.address)])
+    before = methods(other)["find"]
+    assert await nearby(asker, held) == [4000]
+    assert methods(other)["find"] == before
+
+
+async def test_what_no_neighbour_holds_is_looked_up(spawn: Spawn) -> None:
+    nodes = [await spawn()]
+    nodes += [await spawn(nodes[0]) for _ in range(2)]
+    held = blob()
+    await nodes[1].announce([held])
+    await nodes[1].stop()
+    assert await nearby(nodes[2], held) == [4001]
+
+
+async def test_large_blobs_are_sought_everywhere(spawn: Spawn) -> None:
+    nodes = [await spawn()]
+    nodes += [await spawn(nodes[0]) for _ in range(3)]
+    small = blob()
+    large = HeldBlob(small.digest, small.v1, small.v2, FROM_MANY)
+    for node in nodes[:3]:
+        await node.announce([large])
+    assert sorted(await nearby(nodes[3], large)) == [4000, 4001, 4002]
+
+
+async def test_what_is_wanted_at_once_is_asked_for_together(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, peer = await spawn(), await raw_peer()
+    await node.bootstrap([text(peer.address)])
+    blobs = [blob() for _ in range(40)]
+    holding(peer, *blobs)
+    assert await asyncio.gather(*(nearby(node, held) for held in blobs)) == [[5000]] * 40
+    assert methods(peer)["have"] == 3
+    assert await asyncio.gather(*(nearby(node, blobs[0]) for _ in range(2))) == [[5000]] * 2
+    assert methods(peer)["have"] == 4
+
+
+async def test_who_has_nothing_is_left_alone_for_a_while(
+    spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inquiry_module, "MAX_MISSES", 3)
+    node, peer = await spawn(), await raw_peer()
+    await node.bootstrap([text(peer.address)])
+    for _ in range(5):
+        assert await nearby(node, blob()) == []
+    assert methods(peer)["have"] == 3
+    monkeypatch.setattr(inquiry_module, "BACK_OFF", 0.0)
+    node._running.inquiry._left_alone.clear()  # type: ignore[union-attr]
+    assert await nearby(node, blob()) == []
+    assert methods(peer)["have"] == 4
+
+
+async def test_who_does_not_deliver_is_left_alone_for_a_while(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, liar, holder = await spawn(), await raw_peer(), await spawn()
+    await node.bootstrap([text(liar.address), text(holder.address)])
+    held, other = blob(), blob()
+    holding(liar, held, other)
+    await holder.announce([other])
+    assert await nearby(node, held) == [5000]
+    node.doubt_holder(blob().digest)
+    assert 5000 in await nearby(node, held)
+    node.doubt_holder(held.digest)
+    before = methods(liar)["have"]
+    assert await nearby(node, other) == [4001]
+    assert methods(liar)["have"] == before
+
+
+@pytest.mark.parametrize("answer", [b"x", b"x" * 78, "text", [1]])
+async def test_what_was_not_asked_for_or_is_malformed_counts_for_nothing(
+    spawn: Spawn, raw_peer: RawPeers, answer: object
+) -> None:
+    node, peer = await spawn(), await raw_peer()
+    await node.bootstrap([text(peer.address)])
+    peer.handlers["have"] = lambda _, __: [peer.node_id, 5000, answer]
+    assert await nearby(node, blob()) == []
+
+
+async def test_silence_costs_no_more_than_a_late_answer(spawn: Spawn, raw_peer: RawPeers) -> None:
+    node, peer, holder = await spawn(), await raw_peer(), await spawn()
+    await node.bootstrap([text(peer.address), text(holder.address)])
+    del peer.handlers["have"]
+    await holder.announce([held := blob()])
+    assert await nearby(node, held) == [4001]
+    async with asyncio.timeout(5):
+        assert await nearby(node, blob()) == []

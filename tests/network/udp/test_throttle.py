@@ -1,0 +1,32 @@
+from libreseed.network.udp.throttle import LOCAL_FACTOR, Throttle
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_stranger_gets_its_rate_and_no_more() -> None:
+    clock = Clock()
+    throttle = Throttle(100, 1000, clock)
+    assert throttle.allows("8.8.8.8", 1000)
+    assert not throttle.allows("8.8.8.8", 1)
+    assert throttle.allows("8.8.4.4", 1000)
+    clock.now = 1
+    assert throttle.allows("8.8.8.8", 100)
+    assert not throttle.allows("8.8.8.8", 1)
+
+
+def test_colleagues_may_ask_for_more() -> None:
+    throttle = Throttle(100, 1000, Clock())
+    assert throttle.allows("10.0.0.1", 1000 * LOCAL_FACTOR)
+    assert not throttle.allows("10.0.0.1", 1)
+
+
+def test_memory_is_bounded() -> None:
+    throttle = Throttle()
+    for number in range(10_000):
+        throttle.allows(f"8.{number >> 8}.{number & 255}.1", 1)
+    assert len(throttle._buckets) == 4096
