@@ -24,7 +24,8 @@ from libreseed.delivery.tarballs.policy import TarballPolicy
 from libreseed.delivery.tarballs.race import TarballRace
 from libreseed.delivery.tarballs.stored import StoredTarballs
 from libreseed.delivery.tarballs.upstream import STREAM_FROM, UpstreamFetcher
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.packages.access import AccessRules
 from libreseed.packages.integrity import format_integrity
 from libreseed.packages.policy import Policy

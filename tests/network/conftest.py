@@ -9,8 +9,9 @@ from typing import Any, Protocol, TypeAlias
 import pytest
 
 from libreseed.network.addresses import Address
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.service import MakeBundle
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.network.udp.round_trips import RoundTrips
 from libreseed.network.udp.wire import Fields, Wire

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.packages.access import AccessRules
 from libreseed.publishing.signing import RecordSigner

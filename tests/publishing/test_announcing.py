@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from libreseed.network.overlay.claims import HeldBlob
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.publishing.announcing import Announcing
 from libreseed.trust.records import BlobRef

@@ -10,7 +10,8 @@ from pathlib import Path
 import libtorrent as lt
 
 from libreseed.network.overlay.claims import HeldBlob
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings

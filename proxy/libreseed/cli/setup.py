@@ -73,7 +73,7 @@ def setup_command(
         endpoint = Endpoint(endpoint.url, token)
         places = user_places(chosen, os.environ) if project is None else project_places(chosen, project, os.environ)
         changes = point(places, endpoint, backups, scope, dry=dry_run)
-        notes = _notes(changes, endpoint, chosen, project, login, status)
+        notes = _notes(changes, endpoint=endpoint, clients=chosen, project=project, login=login, status=status)
     if as_json:
         files = [_as_json(change) for change in changes]
         click.echo(json.dumps({"scope": scope, "undo": undo, "dry_run": dry_run, "files": files, "notes": notes}))

@@ -13,7 +13,8 @@ import orjson
 
 from libreseed.config import Settings
 from libreseed.errors import UnavailableError
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.node.node import Node
 from libreseed.packages.names import tarball_path
 from libreseed.store.database import Database

@@ -81,9 +81,20 @@ async def install(
             workers = await stack.enter_async_context(Workers())
             if clean and shared is not None:
                 workers.expect_links()
-            selection = await _settle(project, opened, change, omit, stack, progress, clean=clean)
+            selection = await _settle(
+                project, registry=opened, change=change, omit=omit, stack=stack, progress=progress, clean=clean
+            )
             plan = make_plan(project, selection, shims)
-            done = await _bring_up_to_date(project, plan, opened, staging, progress, workers, shared, clean=clean)
+            done = await _bring_up_to_date(
+                project,
+                plan=plan,
+                registry=opened,
+                staging=staging,
+                progress=progress,
+                workers=workers,
+                shared=shared,
+                clean=clean,
+            )
             await asyncio.to_thread(link_shims, project)
         # The tree is in place: a script that fails puts nothing back.
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
@@ -192,7 +203,9 @@ async def _bring_up_to_date(
             progress.stage("Fetching", len(missing))
             sharing = await asyncio.to_thread(open_shared, shared, project.folder) if shared is not None else None
             url = await registry.url()
-            fetched = await fetch_all(missing, url, project.root, staging, progress, workers, sharing)
+            fetched = await fetch_all(
+                missing, url=url, root=project.root, staging=staging, progress=progress, workers=workers, shared=sharing
+            )
             if sharing is not None:
                 await asyncio.to_thread(prune, sharing)
             done = _Done(fetched.sources, fetched.absent, done.continued)

@@ -9,8 +9,9 @@ from typing import TypeVar
 from libreseed.config import Settings
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.errors import NetworkError, SwarmError
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.service import MakeBundle
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.node.stores import Stores
 from libreseed.node.upstream import open_upstream
 from libreseed.publishing.announcing import Announcing

@@ -46,7 +46,7 @@ def filtered(packument: Packument, policy: Policy, now: float, *, own: bool) -> 
         if own:
             refusal = policy.refuses_version(name, version)
         else:
-            refusal = policy.refuses(name, version, manifest, time.get(version), now)
+            refusal = policy.refuses(name, version=version, manifest=manifest, released=time.get(version), now=now)
         if refusal is not None:
             refused[version] = refusal
     shown = {}

@@ -79,14 +79,18 @@ def read_release(name: str, body: object, large: Mapping[str, Tarball] | None = 
     attestation = _attestation(attachments, tarball)
     tags = others.get("dist-tags")
     return Release(
-        name,
-        version,
-        {**manifest, "_id": f"{name}@{version}", "dist": _dist(name, version, manifest, tarball, attestation)},
-        tarball,
-        attestation,
-        tuple(tag for tag, tagged in (tags.items() if isinstance(tags, dict) else ()) if tagged == version)
+        name=name,
+        version=version,
+        manifest={
+            **manifest,
+            "_id": f"{name}@{version}",
+            "dist": _dist(name, version=version, manifest=manifest, tarball=tarball, attestation=attestation),
+        },
+        tarball=tarball,
+        attestation=attestation,
+        tags=tuple(tag for tag, tagged in (tags.items() if isinstance(tags, dict) else ()) if tagged == version)
         or ("latest",),
-        {key: others[key] for key in _SHARED_FIELDS if key in others},
+        shared={key: others[key] for key in _SHARED_FIELDS if key in others},
     )
 
 

@@ -74,7 +74,14 @@ class Access:
         private = settings.is_private(name) and settings.identifies(registry, registry)
         # A query may hold a secret of its own: then an anonymous answer does not make the thing public.
         askable = settings.identifies(url, registry) and not private and not url.query_string
-        return Inquiry(self, url, comparison, keys, self.recall(keys[0]) if askable else True, private=private)
+        return Inquiry(
+            self,
+            url=url,
+            comparison=comparison,
+            keys=keys,
+            verdict=self.recall(keys[0]) if askable else True,
+            private=private,
+        )
 
 
 class Inquiry:

@@ -77,7 +77,9 @@ async def read_settings(
         config = await _effective_config(environment, project, timeout)
         registry = registry_url(config.get("registry"))
         if own.is_at(registry):
-            config = await _former_config(config, environment, project, backups or BackupFile(), timeout)
+            config = await _former_config(
+                config, environment=environment, project=project, backups=backups or BackupFile(), timeout=timeout
+            )
             registry = registry_url(config.get("registry"))
         if own.is_at(registry):
             registry = registry_url(await _told(default_registry(environment, timeout=timeout)))

@@ -149,7 +149,9 @@ class Transport:
                 credentials = self._settings.credentials_for(url, registry)
             identified = identified or credentials is not None or tls.identifies
             with faults_named(url, self._limits), self.breaker(url).attempt(str(url.origin())):
-                response = await self._send(method, url, headers, credentials, tls, decompress=decompress, body=body)
+                response = await self._send(
+                    method, url=url, headers=headers, credentials=credentials, tls=tls, decompress=decompress, body=body
+                )
             if response.status == 200 or (response.status == 304 and conditional):
                 return Answer(response, url, self._limits, identified=identified)
             with faults_named(url, self._limits):

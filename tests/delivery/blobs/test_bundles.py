@@ -13,7 +13,8 @@ from libreseed.delivery.blobs import fetcher as fetcher_module
 from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
 from libreseed.errors import IntegrityError
 from libreseed.network.overlay.claims import HeldBlob
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore

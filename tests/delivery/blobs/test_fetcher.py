@@ -12,7 +12,8 @@ from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, SwarmError, UnavailableError
 from libreseed.network.overlay.claims import Claim, HeldBlob
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore

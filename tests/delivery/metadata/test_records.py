@@ -20,7 +20,8 @@ from libreseed.errors import (
     UnavailableError,
     UnknownPublisherError,
 )
-from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database

@@ -114,7 +114,9 @@ class BundleFetcher:
         v2 = await self._overlay.request_bundle(holder, [ref.sha512 for ref in refs])
         if not v2:
             return {}
-        async with BundleDownload(self._session, v2, refs, folder, holder, STALL) as download:
+        async with BundleDownload(
+            self._session, v2=v2, wanted=refs, folder=folder, peer=holder, stall=STALL
+        ) as download:
             await download.first_piece()
             line.tell_started(parts)
             await download.complete()

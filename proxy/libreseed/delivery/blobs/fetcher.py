@@ -171,7 +171,7 @@ class _BlobFetch:
             known.add_peers(peers)
             return
         folder = self._fetcher.blobs.incoming_dir()
-        download = Download(self._fetcher.session, ref, folder, peers, STALL)
+        download = Download(self._fetcher.session, ref=ref, folder=folder, peers=peers, stall=STALL)
         self._downloads[ref] = download
         self._waiting.append(download)
         self._start_waiting()

@@ -179,14 +179,14 @@ class PackumentDelivery:
         if not stored.torrents and self._ownership.publisher_of(stored.name) is not None:
             check_published(read_versions_lazily(stored.body))
         return FoundPackument(
-            stored.name,
-            stored.body,
-            source,
-            stored.revision,
-            stored.origin,
-            stored.torrents,
-            stored.restricted,
-            self._sources.seeders_of(stored.name),
+            name=stored.name,
+            body=stored.body,
+            source=source,
+            revision=stored.revision,
+            origin=stored.origin,
+            torrents=stored.torrents,
+            restricted=stored.restricted,
+            seeders=self._sources.seeders_of(stored.name),
         )
 
     def _lifetime(self, stored: StoredPackument) -> float:

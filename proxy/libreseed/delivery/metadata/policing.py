@@ -110,7 +110,7 @@ class Policing:
         """Tell whether number and date are enough to say that a version may be had."""
         rules = self.about(name)
         return not rules.reads_manifest(name, version) and (
-            rules.refuses(name, version, {}, released, self.now()) is None
+            rules.refuses(name, version=version, manifest={}, released=released, now=self.now()) is None
         )
 
     async def judge(self, name: str, source: bytes, *, own: bool) -> Judged:
@@ -157,16 +157,16 @@ def _judge(policy: Policy, name: str, source: bytes, now: float, own: bool) -> J
     files = {file_at(manifest): version for version, manifest in reversed(packument["versions"].items())}
     body = orjson.dumps(left.packument) if left.refused else source
     return Judged(
-        name,
-        source,
-        body,
-        left.refused,
-        integrities,
-        {file: version for file, version in files.items() if standard_version(name, file) != version},
-        packument["dist-tags"],
-        listing.package if listing is not None else None,
-        left.until,
-        hashlib.sha256(body).digest() if left.refused else b"",
+        name=name,
+        source=source,
+        body=body,
+        refused=left.refused,
+        integrities=integrities,
+        files={file: version for file, version in files.items() if standard_version(name, file) != version},
+        tags=packument["dist-tags"],
+        listing=listing.package if listing is not None else None,
+        until=left.until,
+        revision=hashlib.sha256(body).digest() if left.refused else b"",
     )
 
 

@@ -82,14 +82,14 @@ class PackumentSources:
         else:
             await asyncio.to_thread(_check, answer.body, name)
             fresh = StoredPackument(
-                name,
-                origin,
-                answer.body,
-                {},
-                answer.validators.etag or None,
-                answer.validators.last_modified or None,
-                restricted,
-                now,
+                name=name,
+                origin=origin,
+                body=answer.body,
+                torrents={},
+                etag=answer.validators.etag or None,
+                last_modified=answer.validators.last_modified or None,
+                restricted=restricted,
+                checked=now,
             )
         fresh = await self._keep(fresh)
         if not fresh.restricted and (known is None or known.restricted or known.body != fresh.body):
@@ -126,7 +126,16 @@ class PackumentSources:
         snapshot = await self._records.snapshot(found, shared=self._ownership.is_public(name))
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
         body = await asyncio.to_thread(orjson.dumps, snapshot.packument)
-        fresh = StoredPackument(name, origin, body, torrents, document, None, False, time.time())
+        fresh = StoredPackument(
+            name=name,
+            origin=origin,
+            body=body,
+            torrents=torrents,
+            etag=document,
+            last_modified=None,
+            restricted=False,
+            checked=time.time(),
+        )
         fresh = await self._keep(fresh)
         await self._records.drop_superseded(found)
         return fresh

@@ -86,7 +86,9 @@ class Search:
         matches = [match for match in found if self._shows(match, member) and may_read(match.name)]
         own = [found for found in matches if not self._ownership.is_upstreams(found.name)]
         page = own[start : start + size]
-        theirs = await self._ask(text, max(size - len(page), 1), max(start - len(own), 0), member, may_read)
+        theirs = await self._ask(
+            text, size=max(size - len(page), 1), start=max(start - len(own), 0), member=member, may_read=may_read
+        )
         if theirs is None:
             page = matches[start : start + size]
             return SearchPage(await self._permitted(list(map(_object, page))), len(matches), "store")

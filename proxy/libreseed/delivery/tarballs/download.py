@@ -56,7 +56,7 @@ class SharedDownload:
         """Let those who wait read a stream, if they do not read another already."""
         if self._stream is None:
             self._stream = stream
-            self._found.set_result(FoundTarball(source, stream.length, None, stream, digest))
+            self._found.set_result(FoundTarball(source, length=stream.length, file=None, stream=stream, digest=digest))
         return stream
 
     def release(self, stream: SpooledStream) -> None:

@@ -118,7 +118,16 @@ class ExpectedTarballs:
         # Only the upstream may say where its tarballs are: a mirror could send us anywhere.
         from_upstream = isinstance(packument, StoredPackument) and is_upstreams_origin(packument.origin)
         url = upstream_tarball(manifest) if from_upstream else None
-        return Expected(packument.name, file, digest, dist.get("shasum"), url, ref, seeders, packument.restricted)
+        return Expected(
+            name=packument.name,
+            file=file,
+            digest=digest,
+            shasum=dist.get("shasum"),
+            url=url,
+            ref=ref,
+            seeders=seeders,
+            restricted=packument.restricted,
+        )
 
     async def _parse(self, packument: StoredPackument | FoundPackument) -> Packument:
         kept = self._parsed.get(packument.name)

@@ -62,7 +62,9 @@ async def fetch_all(
     Raises IntegrityError, NotFoundError, UnavailableError, StoreError: the first of them ends it.
     """
     fetched = Fetched()
-    fetching = _Fetching(url, root, staging, progress, shared, workers, fetched)
+    fetching = _Fetching(
+        url, root=root, staging=staging, progress=progress, shared=shared, workers=workers, fetched=fetched
+    )
     try:
         await fetching.run(packages)
     except ExceptionGroup as group:

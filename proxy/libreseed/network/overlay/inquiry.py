@@ -108,7 +108,7 @@ class Inquiry:
             def late() -> None:
                 asyncio.get_running_loop().call_later(GRACE, done_with, peer)
 
-            self._neighbours.ask(peer, "have", [b"".join(asked)], answered, late)
+            self._neighbours.ask(peer, method="have", arguments=[b"".join(asked)], on_answer=answered, on_silence=late)
 
         for peer in peers:
             ask(peer)

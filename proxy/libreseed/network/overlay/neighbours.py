@@ -60,7 +60,13 @@ class Neighbours:
             else:
                 on_answer(fields)
 
-        self.wire.request(peer.address, method, [*self._header(), *arguments], answered, on_silence)
+        self.wire.request(
+            peer.address,
+            method=method,
+            arguments=[*self._header(), *arguments],
+            on_answer=answered,
+            on_silence=on_silence,
+        )
 
     def find(
         self,
@@ -82,7 +88,7 @@ class Neighbours:
                     self._lose(peer)
             on_found(found)
 
-        self.ask(peer, "find", [target, int(want)], answered, on_silence)
+        self.ask(peer, method="find", arguments=[target, int(want)], on_answer=answered, on_silence=on_silence)
 
     async def store(self, peer: Peer, token: bytes, key_text: str, item: bytes) -> bool:
         """Hand a record to a peer; tell whether it took it."""

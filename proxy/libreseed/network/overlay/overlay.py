@@ -6,14 +6,14 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, TrustError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.overlay.announcer import Announcer
 from libreseed.network.overlay.bootstrap import Bootstrap
-from libreseed.network.overlay.claims import Claim, ClaimBook, ClaimLimits, HeldBlob, read_claim
+from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob, read_claim
 from libreseed.network.overlay.inquiry import Inquiry
 from libreseed.network.overlay.lookup import Lookup
 from libreseed.network.overlay.maintenance import keep_fresh
@@ -21,10 +21,11 @@ from libreseed.network.overlay.messages import Header, Want
 from libreseed.network.overlay.neighbours import Neighbours
 from libreseed.network.overlay.persistence import Persistence
 from libreseed.network.overlay.record_collector import RecordCollector
-from libreseed.network.overlay.recordbook import RecordBook, RecordLimits, Validator, target_of, validate_package
+from libreseed.network.overlay.recordbook import RecordBook, Validator, target_of, validate_package
 from libreseed.network.overlay.replication import Replication
 from libreseed.network.overlay.routing import Peer, Table
 from libreseed.network.overlay.service import MakeBundle, Service
+from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import OverlayStorage
 from libreseed.network.overlay.writer import StorageWriter
 from libreseed.network.udp.round_trips import RoundTrips
@@ -43,23 +44,6 @@ FROM_MANY = 1 << 20
 """Bytes of a blob from which on all its holders are sought, even when a neighbour is one."""
 _FLUSH = 5.0
 _OURSELVES = ("127.0.0.1", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class OverlaySettings:
-    """Address and UDP port to listen on (0 picks a free one), the BitTorrent port that others are told (0: none),
-    requests under way in a lookup, copies of a record, seconds that a bootstrap node has to answer. A
-    `client_only` node, behind a NAT that lets nobody in, asks but is not asked."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    p2p_port: int = 0
-    alpha: int = 5
-    k: int = 20
-    bootstrap_timeout: float = 3.0
-    client_only: bool = False
-    record_limits: RecordLimits = field(default_factory=RecordLimits)
-    claim_limits: ClaimLimits = field(default_factory=ClaimLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +239,9 @@ class Overlay:
         tasks = Tasks()
         writer = StorageWriter(self._storage)
         own = Header(b"" if settings.client_only else node_id, self.p2p_port)
-        neighbours = Neighbours(wire, own, Table(node_id, settings.k), self._joined, self._emptied)
+        neighbours = Neighbours(
+            wire, own=own, table=Table(node_id, settings.k), joined=self._joined, emptied=self._emptied
+        )
         records = RecordBook(
             node_id,
             self._validator,
@@ -266,18 +252,22 @@ class Overlay:
         )
         claims = ClaimBook(node_id, settings.claim_limits)
         k, alpha = settings.k, settings.alpha
-        handlers.update(Service(neighbours, records, claims, self._blobs, self._bundle, k).handlers)
+        handlers.update(
+            Service(
+                neighbours, records=records, claims=claims, own_blobs=self._blobs, bundle=self._bundle, k=k
+            ).handlers
+        )
         return _Parts(
-            wire,
-            neighbours,
-            Bootstrap(neighbours, last_peers, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
-            records,
-            claims,
-            Inquiry(neighbours),
-            Replication(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
-            Announcer(neighbours, self._blobs, k=k, alpha=alpha),
-            writer,
-            tasks,
+            wire=wire,
+            neighbours=neighbours,
+            bootstrap=Bootstrap(neighbours, last_peers, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
+            records=records,
+            claims=claims,
+            inquiry=Inquiry(neighbours),
+            distribution=Replication(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
+            announcer=Announcer(neighbours, self._blobs, k=k, alpha=alpha),
+            writer=writer,
+            tasks=tasks,
         )
 
     def _joined(self, peer: Peer) -> None:

@@ -98,7 +98,9 @@ class PreparedPackuments:
             if kept:
                 await self._keep(stored)
         codings = {"zstd": stored.zstd} | ({"gzip": stored.gzip} if stored.gzip else {})
-        form = Prepared(key, found.revision, stored.etag, stored.modified, codings, kept)
+        form = Prepared(
+            key=key, revision=found.revision, etag=stored.etag, modified=stored.modified, codings=codings, kept=kept
+        )
         old = self._forms.pop(key, None)
         self._forms[key] = form
         self._grow(form.size - (old.size if old else 0))

@@ -53,7 +53,13 @@ class TarballEndpoint:
         if "ETag" in headers and headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if wanted_range is not None and found.length is not None:
-            return _ranged(found, found.length, wanted_range, request.headers.get("if-range"), headers)
+            return _ranged(
+                found,
+                length=found.length,
+                wanted=wanted_range,
+                if_range=request.headers.get("if-range"),
+                headers=headers,
+            )
         return _whole(found, request.method, headers)
 
 

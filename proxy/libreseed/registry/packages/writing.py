@@ -99,7 +99,9 @@ class WritingEndpoints:
         name, rev = _name_and_rev(request)
         match await read_json(request, DOCUMENT_LIMIT):
             case {"versions": dict(versions)}:
-                return await self._change(request, name, partial(with_versions, kept=versions.keys()), rev, "unpublish")
+                return await self._change(
+                    request, name=name, edit=partial(with_versions, kept=versions.keys()), rev=rev, action="unpublish"
+                )
             case {"maintainers": list(people)}:
                 return await self._change(request, name, partial(with_maintainers, maintainers=people), rev)
             case _:
@@ -108,7 +110,7 @@ class WritingEndpoints:
     async def unpublish(self, request: Request) -> Response:
         """DELETE /PACKAGE/-rev/REV: unpublish all versions."""
         name, rev = _name_and_rev(request)
-        return await self._change(request, name, partial(with_versions, kept=()), rev, "unpublish")
+        return await self._change(request, name=name, edit=partial(with_versions, kept=()), rev=rev, action="unpublish")
 
     async def remove_tarball(self, request: Request) -> Response:
         """DELETE /PACKAGE/-/FILE/-rev/REV: the last step of `npm unpublish`, after the packument was changed."""
@@ -151,7 +153,7 @@ class WritingEndpoints:
 
     async def _publish(self, name: str, user: str, body: object, spool: PublishSpool) -> Response:
         try:
-            await self._releases.publish(name, body, user, spool.tarballs, spool.files)
+            await self._releases.publish(name, body=body, user=user, tarballs=spool.tarballs, files=spool.files)
         except IntegrityError as error:  # the client's own bytes: no fault that passes
             raise InvalidInputError(error.message, hint=error.hint) from error
         return json_answer({"ok": True, "success": True}, 201)
@@ -160,7 +162,7 @@ class WritingEndpoints:
         self, request: Request, name: str, edit: Edit, rev: str | None = None, action: Action = "publish"
     ) -> Response:
         user = await self._permissions.require(request, action, name)
-        rev = await self._releases.change(name, user, edit, rev, action)
+        rev = await self._releases.change(name, user=user, edit=edit, rev=rev, action=action)
         return json_answer({"ok": True, "id": name, "rev": rev}, 201)
 
 

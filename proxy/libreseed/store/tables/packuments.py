@@ -86,15 +86,15 @@ class PackumentStore:
         origin, packed, torrents, etag, last_modified, restricted, checked = row
         body = await asyncio.to_thread(unpack, packed)
         found = StoredPackument(
-            name,
-            origin,
-            body,
-            orjson.loads(torrents),
-            etag,
-            last_modified,
-            bool(restricted),
-            checked,
-            _revision(packed),
+            name=name,
+            origin=origin,
+            body=body,
+            torrents=orjson.loads(torrents),
+            etag=etag,
+            last_modified=last_modified,
+            restricted=bool(restricted),
+            checked=checked,
+            revision=_revision(packed),
         )
         self._remember(found)
         return found

@@ -42,7 +42,12 @@ class TokenStore:
         for row in await self._database.rows("SELECT hash, account, created, shown, label, limits FROM tokens"):
             account, created, shown, label = row[1:5]
             token = IssuedToken(
-                row[0].hex(), account, created, shown, label, TokenLimits.from_json(orjson.loads(row[5]))
+                key=row[0].hex(),
+                account=account,
+                created=created,
+                shown=shown,
+                label=label,
+                limits=TokenLimits.from_json(orjson.loads(row[5])),
             )
             self._tokens[token.key] = token
         now = time.time()
@@ -65,7 +70,14 @@ class TokenStore:
             raise ConflictError(f"{account} has {MAX_TOKENS} tokens.", hint="Revoke some: npm token revoke ID")
         text = "ls_" + secrets.token_urlsafe(_TOKEN_BYTES)
         hashed = _hash(text)
-        token = IssuedToken(hashed.hex(), account, time.time(), text[:_SHOWN], label, limits or TokenLimits())
+        token = IssuedToken(
+            key=hashed.hex(),
+            account=account,
+            created=time.time(),
+            shown=text[:_SHOWN],
+            label=label,
+            limits=limits or TokenLimits(),
+        )
         await self._database.execute(
             "INSERT INTO tokens (hash, account, created, shown, label, limits) VALUES (?, ?, ?, ?, ?, ?)",
             hashed,
