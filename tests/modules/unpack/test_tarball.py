@@ -7,7 +7,7 @@ import tarfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from libreseed.modules.tarball.tarball import safe_path, unpack
+from libreseed.modules.unpack.tarball import safe_path, unpack
 
 from libreseed.errors import IntegrityError
 from libreseed.modules.unpack import tarball as unpack_module

@@ -1,0 +1,198 @@
+"""`make bench-swarm`: what a fleet costs the one that it fetches from, in namespaces of this machine.
+
+K hosts that have nothing start in one second behind a seeder whose link carries 50 Mbit/s. "copies" is what left the
+seeder in multiples of what one host needs, "slowest" the time of the slowest host, "times" that in multiples of the
+time in which one copy passes the link, "cpu" the seconds of all nodes and clients. Each host's path is proved by
+X-Libreseed-Source.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.fleet import HTTP_PORT, Fleet, Host, running_fleet
+from support.nodes import NodeProcess, request
+from support.synthetic import Package, big_package, serving, small_packages, write_locked_project
+
+MBIT = 50.0
+TIMEOUT = 300
+
+FETCH = r"""
+import concurrent.futures, http.client, json, sys, threading, time
+host, port, at_once, file = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+wanted = json.load(open(file))
+here = threading.local()
+def get(one):
+    path, integrity, length = one
+    if not hasattr(here, "connection"):
+        here.connection = http.client.HTTPConnection(host, port, timeout=280)
+    here.connection.request("GET", path, headers={"pacote-integrity": integrity, "Host": "localhost"})
+    answer = here.connection.getresponse()
+    got = 0
+    while chunk := answer.read(1 << 20):
+        got += len(chunk)
+    assert (answer.status, got) == (200, length), (path, answer.status, got)
+    return answer.headers["X-Libreseed-Source"]
+pool = concurrent.futures.ThreadPoolExecutor(at_once)
+print("ready", flush=True)
+sys.stdin.readline()
+time.sleep(float(sys.stdin.readline()))
+started = time.perf_counter()
+sources = list(pool.map(get, wanted))
+print(json.dumps([time.perf_counter() - started, sorted(set(sources))]), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run of a fleet took."""
+
+    seconds: list[float]
+    copies: float
+    cpu: float
+    ideal: float
+
+    def line(self, title: str) -> str:
+        slowest = max(self.seconds)
+        times = slowest / self.ideal if self.ideal else 0.0
+        return f"{title:44}{self.copies:8.2f}{slowest:9.2f}{times:8.2f}{min(self.seconds):9.2f}{self.cpu:8.1f}"
+
+
+HEADER = f"{'':44}{'copies':>8}{'slowest':>9}{'times':>8}{'fastest':>9}{'cpu':>8}"
+
+
+def fill(root: Path, packages: Sequence[Package]) -> None:
+    """Let a node get all packages from a registry, as any node does, and keep them below `root`."""
+    with serving(packages) as url:
+        node = NodeProcess(root, "--upstream", url, observed=False)
+        try:
+            for package in packages:
+                assert node.get(package.path).status == 200
+            node.settled()
+        finally:
+            node.stop()
+
+
+class Run:
+    """One run of a fleet: `way` is "ci", "npm" or "curl" (plain requests, 15 at once), perhaps by HTTP."""
+
+    def __init__(self, folder: Path, fleet: Fleet, packages: Sequence[Package], way: str) -> None:
+        self.folder = folder
+        self.fleet = fleet
+        self.packages = packages
+        self.way = way
+        self.total = sum(len(package.tarball) for package in packages)
+
+    def measure(self, *, by_http: bool = False, delays: Sequence[float] = (), killed: int | None = None) -> Result:
+        """Let all hosts fetch at once, or each after its delay; host number `killed` dies in the middle."""
+        wanted = self.folder / "wanted.json"
+        wanted.write_text(json.dumps([(each.path, each.integrity, len(each.tarball)) for each in self.packages]))
+        hosts = self.fleet.others
+        before = [host.cpu for host in self.fleet.hosts]
+        sent = self.fleet.seeder.sent
+        clients = [self._client(host, wanted, by_http=by_http) for host in hosts]
+        for client in clients:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "ready\n"
+        for client, delay in zip(clients, delays or [0.0] * len(hosts), strict=True):
+            assert client.stdin is not None
+            client.stdin.write(f"\n{delay}\n")
+            client.stdin.flush()
+        if killed is not None:
+            time.sleep(self.total * 8 / MBIT / 1e6 / 2)
+            hosts[killed].kill()
+        seconds, cpu = [], 0.0
+        for host, client in zip(hosts, clients, strict=True):
+            assert client.stdout is not None
+            line = client.stdout.readline()
+            _, status, usage = os.wait4(client.pid, 0)
+            client.returncode = os.waitstatus_to_exitcode(status)
+            cpu += usage.ru_utime + usage.ru_stime
+            if killed is not None and host is hosts[killed]:
+                continue
+            assert line, f"{host.name}: {host.text()[-2000:]}"
+            took, sources = json.loads(line)
+            assert by_http or set(sources) <= {"swarm", "store"}, sources
+            seconds.append(took)
+        cpu += sum(host.cpu - first for host, first in zip(self.fleet.hosts, before, strict=True) if host.cpu)
+        copies = (self.fleet.seeder.sent - sent) / self.total
+        return Result(seconds, copies, cpu, self.total * 8 / MBIT / 1e6)
+
+    def _client(self, host: Host, wanted: Path, *, by_http: bool) -> "subprocess.Popen[str]":
+        where = self.fleet.seeder.address if by_http else "localhost"
+        if self.way == "curl":
+            command = [sys.executable, "-c", FETCH, where, str(HTTP_PORT), "15", str(wanted)]
+        else:
+            project = write_locked_project(self.folder / f"{host.name}-{self.way}-{by_http}", self.packages)
+            command = [sys.executable, "-c", CLIENT, self.way, f"http://{where}:{HTTP_PORT}", str(project)]
+        return host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+CLIENT = r"""
+import json, os, subprocess, sys, time
+way, url, project = sys.argv[1:]
+home = project + ".home"
+os.mkdir(home)
+environment = dict(os.environ, HOME=home, XDG_CACHE_HOME=home, npm_config_cache=home + "/npm", npm_config_registry=url + "/")
+command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+if way == "ci":
+    command = [sys.executable, "-m", "libreseed", "ci", "--registry", url, "--json"]
+print("ready", flush=True)
+sys.stdin.readline()
+time.sleep(float(sys.stdin.readline()))
+started = time.perf_counter()
+done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+took = time.perf_counter() - started
+assert done.returncode == 0, done.stderr[-2000:]
+sources = list(json.loads(done.stdout)["sources"]) if way == "ci" else ["swarm"]
+print(json.dumps([took, sources]), flush=True)
+"""
+
+
+@contextlib.contextmanager
+def fleet_of(folder: Path, count: int, seed_root: Path):
+    """Start a fleet whose first host has everything, and whose others have nothing."""
+    with running_fleet(count, mbit=MBIT) as fleet:
+        fleet.seeder.serve(seed_root)
+        for host in fleet.others:
+            host.serve(folder / host.name, bootstrap=fleet.seeder)
+        for host in fleet.hosts:
+            host.joined(count)
+        yield fleet
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--hosts", type=int, nargs="*", default=[1, 4, 8, 16])
+    options.add_argument("--what", nargs="*", default=["big", "small"])
+    options.add_argument("--ways", nargs="*", default=["curl", "ci"])
+    options.add_argument("--count", type=int, default=160)
+    options.add_argument("--http", action="store_true")
+    options.add_argument("--keep", action="store_true")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="libreseed-bench-") if not chosen.keep else contextlib.nullcontext(tempfile.mkdtemp(prefix="libreseed-bench-")) as name:
+        folder = Path(name)
+        print(HEADER, flush=True)
+        for what in chosen.what:
+            packages = big_package() if what == "big" else small_packages(chosen.count)
+            root = folder / f"seed-{what}"
+            fill(root, packages)
+            for count in chosen.hosts:
+                for way in chosen.ways:
+                    place = folder / f"{what}-{way}-{count}"
+                    place.mkdir()
+                    with fleet_of(place, count, root) as fleet:
+                        result = Run(place, fleet, packages, way).measure()
+                    print(result.line(f"{what}, {way}, K={count}"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
