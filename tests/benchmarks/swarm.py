@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.fleet import HTTP_PORT, Fleet, Host, running_fleet
-from support.nodes import NodeProcess, request
+from support.nodes import NodeProcess
 from support.synthetic import Package, big_package, serving, small_packages, write_locked_project
 
 MBIT = 50.0
@@ -178,7 +178,11 @@ def main() -> None:
     options.add_argument("--http", action="store_true")
     options.add_argument("--keep", action="store_true")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="libreseed-bench-") if not chosen.keep else contextlib.nullcontext(tempfile.mkdtemp(prefix="libreseed-bench-")) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="libreseed-bench-")
+        if not chosen.keep
+        else contextlib.nullcontext(tempfile.mkdtemp(prefix="libreseed-bench-")) as name
+    ):
         folder = Path(name)
         print(HEADER, flush=True)
         for what in chosen.what:

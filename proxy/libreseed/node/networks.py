@@ -10,7 +10,7 @@ from libreseed.config import Settings
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.errors import NetworkError, SwarmError
 from libreseed.network.overlay.overlay import Overlay
-from libreseed.network.overlay.service import MakeBundle
+from libreseed.network.overlay.service import MakeBundles
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.node.stores import Stores
 from libreseed.node.upstream import open_upstream
@@ -71,7 +71,7 @@ async def open_networks(
         announcer=announcing,
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
-    fetcher = SwarmFetcher(overlay, session, stores.blobs, seeding)
+    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, bundler=bundler)
     stack.push_async_callback(fetcher.close)
     return Networks(
         session=session,
@@ -99,7 +99,7 @@ async def start_session(settings: Settings, ports: PortStore) -> Session:
 
 
 async def start_overlay(
-    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundle
+    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundles
 ) -> Overlay:
     """Start the overlay, which tells others the port of BitTorrent. Raises NetworkError, StoreError."""
 

@@ -1,11 +1,12 @@
-"""Bundles: one torrent of many small blobs, made for one who wants them all (docs/protocol.md, "Bundles").
+"""Bundles: one torrent of many small blobs, for those who want them at one moment (docs/protocol.md, "Bundles").
 
 A torrent costs its session some milliseconds whatever its size, and an install wants a thousand small ones. A bundle
 says nothing about its files that is believed: each counts by its own SHA-512.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,16 +14,17 @@ from typing import NamedTuple
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
-from libreseed.swarm.session import Session
+from libreseed.swarm.session import NEVER, Session
 from libreseed.swarm.torrents import real_files
 from libreseed.swarm.transfer import Transfer
 from libreseed.trust import bencode
-from libreseed.trust.records import BlobRef, Endpoint
+from libreseed.trust.records import Endpoint
 
 MAX_FILES = 48
 MAX_FILE = 1 << 20
 """Bytes of a blob that is bundled, which are one piece at most."""
 _NAME = "bundle"
+_PATH = re.compile(f"{_NAME}/([0-9a-f]{{128}})")
 
 
 class Member(NamedTuple):
@@ -61,28 +63,59 @@ def path_in_bundle(digest: bytes) -> str:
     return f"{_NAME}/{digest.hex()}"
 
 
-class BundleDownload(Transfer):
-    """A download of the bundle with the infohash `v2`, of some of the blobs `wanted`, into `folder` (see `Transfer`).
+def digest_of_path(path: str) -> bytes | None:
+    """Return the SHA-512 of the blob at a path in the torrent of a bundle, None for a path that has none."""
+    found = _PATH.fullmatch(path)
+    return bytes.fromhex(found[1]) if found else None
 
-    `files` are those in it, by SHA-512, once a first piece has come.
+
+class BundleDownload(Transfer):
+    """A download of the bundle with the infohash `v2` into `folder` (see `Transfer`).
+
+    `choose` is given the blobs in it, lengths in bytes by SHA-512, and returns those that are wanted; the others do not
+    come. `files` are the wanted ones, by SHA-512, and `peers` whom they come from. Both are known after `first_piece`.
     """
 
     _announced = False
 
     def __init__(
-        self, session: Session, v2: bytes, wanted: Iterable[BlobRef], folder: Path, peer: Endpoint, stall: float
+        self,
+        session: Session,
+        v2: bytes,
+        folder: Path,
+        *,
+        peers: Iterable[Endpoint],
+        stall: float,
+        choose: Callable[[Mapping[bytes, int]], Collection[bytes]],
     ) -> None:
-        super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, [peer], stall)
-        self.files: Mapping[bytes, Path] = {}
-        self._wanted = {path_in_bundle(ref.sha512): ref for ref in wanted}
+        super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, peers, stall)
+        self.files: Mapping[bytes, Path] | None = None
+        self.is_whole = False
+        """Whether all that is in it was wanted, so that it can be seeded as it is."""
+        self._v2 = v2
+        self._choose = choose
+        self._unwanted: Collection[int] = ()
 
     @property
     def label(self) -> str:
-        return f"a bundle of {len(self._wanted)} blobs"
+        return f"the bundle {self._v2.hex()[:16]}…"
 
     def _check(self, info: lt.torrent_info) -> None:
-        files = {path: size for _, path, size in real_files(info)}
-        lengths = {path: self._wanted[path].length for path in files if path in self._wanted}
-        if files != lengths or info.piece_length() != MAX_FILE:
-            raise SwarmError(f"What came as {self.label} has other files than were asked for.")
-        self.files = {self._wanted[path].sha512: self._folder / path for path in files}
+        if self.files is not None:
+            return
+        layout = info.layout()
+        found = {path: (layout.file_offset(index) // MAX_FILE, size) for index, path, size in real_files(info)}
+        sizes = {digest: size for path, (_, size) in found.items() if (digest := digest_of_path(path)) is not None}
+        if len(sizes) != len(found) or len(found) > MAX_FILES or info.piece_length() != MAX_FILE:
+            raise SwarmError(f"What came as {self.label} is no bundle.")
+        if any(not 0 < size <= MAX_FILE for size in sizes.values()):
+            raise SwarmError(f"What came as {self.label} has files that are no blobs of a bundle.")
+        wanted = self._choose(sizes)
+        self.files = {digest: self._folder / path_in_bundle(digest) for digest in wanted}
+        self.is_whole = len(self.files) == len(sizes)
+        self._unwanted = [found[path_in_bundle(digest)][0] for digest in sizes.keys() - self.files.keys()]
+        if not self.files:
+            raise SwarmError(f"Nothing in {self.label} is wanted.")
+
+    def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
+        return super()._priorities(info) | dict.fromkeys(self._unwanted, NEVER)

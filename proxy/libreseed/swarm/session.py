@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 AlertHandler = Callable[[lt.alert], None]
 
+PEX_FROM = 1 << 20
+"""Bytes of a blob from which on its peers tell each other of others (BEP 11): a small one is over before that."""
+NEVER, DEFAULT, FIRST = 0, 4, 7
+"""Priorities of pieces; libtorrent knows 0 to 7."""
 _LISTEN_SECONDS = 5.0
 _PORT_TRIES = 5
 _UNHEARD = frozenset(
@@ -94,23 +98,34 @@ class Session:
         """How many peers are connected now, over all torrents."""
         return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
 
-    def seed(self, torrent: Torrent, folder: Path) -> None:
-        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it."""
+    def seed(self, torrent: Torrent, folder: Path, peers: Iterable[Endpoint] = ()) -> None:
+        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it. `peers` are those
+        who may still want it, and are connected to at once."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(torrent.metadata)
         params.save_path = str(folder)
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
-        self._session.async_add_torrent(params)
+        params.flags = lt.torrent_flags.seed_mode
+        if torrent.ref.length < PEX_FROM:
+            params.flags |= lt.torrent_flags.disable_pex
+        self._seed(params, peers)
 
-    def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
+    def seed_files(self, metadata: bytes, places: Mapping[str, Path], peers: Iterable[Endpoint] = ()) -> None:
         """Offer a torrent of several files, each of which lies at its own place, by its path in the torrent. Nobody is
-        told of it."""
+        told of it; `peers` are as in `seed`."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(metadata)
         params.renamed_files = {index: str(places[path]) for index, path, _ in real_files(params.ti)}
         params.save_path = "/"  # each place is absolute
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex | _UNANNOUNCED
-        self._session.async_add_torrent(params)
+        self._seed(params, peers)
+
+    def _seed(self, params: lt.add_torrent_params, peers: Iterable[Endpoint]) -> None:
+        params.peers = [*peers]
+        if not params.peers:
+            self._session.async_add_torrent(params)
+            return
+        params.flags |= lt.torrent_flags.paused
+        self._session.add_torrent(params).resume()  # which connects at once (see `download`)
 
     def unseed(self, v2: bytes) -> None:
         """Stop offering what has this v2 infohash."""
@@ -126,9 +141,10 @@ class Session:
         handler: AlertHandler,
         *,
         announced: bool = True,
+        in_order: bool = True,
     ) -> lt.torrent_handle:
         """Begin to fetch a torrent, which has a v2 infohash, into `folder`; `handler` gets every alert about it until
-        `forget`. Unless `announced`, only the given peers are asked.
+        `forget`. Unless `announced`, only the given peers are asked; pieces come `in_order`, or else the rarest first.
 
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
@@ -136,9 +152,9 @@ class Session:
         params = lt.add_torrent_params()
         params.info_hashes = hashes
         params.save_path = str(folder)
-        params.flags = (
-            lt.torrent_flags.paused | lt.torrent_flags.sequential_download | lt.torrent_flags.duplicate_is_error
-        )
+        params.flags = lt.torrent_flags.paused | lt.torrent_flags.duplicate_is_error
+        if in_order:
+            params.flags |= lt.torrent_flags.sequential_download
         if not announced:
             params.flags |= _UNANNOUNCED
         params.peers = list(peers)
@@ -160,6 +176,20 @@ class Session:
         for peer in peers:
             handle.connect_peer(peer)
         handle.resume()
+
+    def take_rarest_first(self, handle: lt.torrent_handle) -> None:
+        """Fetch the rarest pieces of a download first from now on."""
+        if handle.is_valid():
+            handle.unset_flags(lt.torrent_flags.sequential_download)
+
+    def prioritise(self, handle: lt.torrent_handle, priorities: Mapping[int, int], pieces: int) -> None:
+        """Set the priorities of the pieces of a download, DEFAULT where nothing is said."""
+        if handle.is_valid():
+            handle.prioritize_pieces([priorities.get(piece, DEFAULT) for piece in range(pieces)])
+
+    def received(self, handle: lt.torrent_handle) -> int:
+        """Return how many bytes of a download have come, whole pieces or not."""
+        return int(handle.status(0).total_payload_download) if handle.is_valid() else 0
 
     def forget(self, hashes: lt.info_hash_t, handle: lt.torrent_handle) -> None:
         """End a download; its files stay."""

@@ -53,6 +53,9 @@ def libtorrent_settings(settings: SessionSettings, port: int) -> Any:
         "connections_limit": 2000,
         "connection_speed": 500,
         "unchoke_slots_limit": -1,
+        # A long queue lets every downloader order the same pieces in advance.
+        "request_queue_time": 1,
+        "max_out_request_queue": 16,
         "listen_queue_size": 500,
         "max_metadata_size": MAX_METADATA,
         "upload_rate_limit": settings.upload_limit,

@@ -10,7 +10,8 @@ from typing import Self
 import libtorrent as lt
 
 from libreseed.errors import SwarmError, UnavailableError
-from libreseed.swarm.session import Session
+from libreseed.swarm.session import FIRST, Session
+from libreseed.swarm.shares import first_share
 from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Transfer(ABC):
         self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
     ) -> None:
         self.peers: set[Endpoint] = set(peers)
+        self._place = (0, 1)
         self._session = session
         self._hashes = hashes
         self._folder = folder
@@ -52,6 +54,7 @@ class Transfer(ABC):
         self._whole = False
         self._flushed = False
         self._restarted = False
+        self._received = 0
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
 
@@ -79,6 +82,17 @@ class Transfer(ABC):
         if new and self._handle is not None:
             self._session.add_peers(self._handle, new)
 
+    def introduce(self, peers: Iterable[Endpoint], number: int, count: int) -> None:
+        """Ask those who fetch the same too. As host `number` of `count` this one begins with another part than they do,
+        and takes the rarest pieces first from then on."""
+        self.add_peers(peers)
+        known, self._place = self._place, (number, count)
+        if self._handle is None or count < 2 or self._place == known:
+            return
+        self._session.take_rarest_first(self._handle)
+        if self._info is not None:
+            self._prioritise(self._info)
+
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
         await self._until(lambda: bool(self._finished))
@@ -89,7 +103,12 @@ class Transfer(ABC):
 
     def _start(self, retry: float) -> None:
         self._handle = self._session.download(
-            self._hashes, self._folder, self.peers, self._on_alert, announced=self._announced
+            self._hashes,
+            self._folder,
+            self.peers,
+            self._on_alert,
+            announced=self._announced,
+            in_order=self._place[1] < 2,
         )
         self._watch(retry)
 
@@ -108,16 +127,32 @@ class Transfer(ABC):
         if self._flushed or self._error is not None:
             return
         longer = min(retry * 5, _LAST_RETRY)
-        if self._progressed > progressed:
+        if self._progressed > progressed or self._has_received():
             self._watch(longer)
             return
         self._leave()
         self._restarted = True
+        self._received = 0
         try:
             self._start(longer)
         except SwarmError as error:
             self._error = error
             self._changed.set()
+
+    def _has_received(self) -> bool:
+        """Tell whether any bytes have come since the last time that this was asked: a large piece takes its time."""
+        received = self._session.received(self._handle) if self._handle is not None else 0
+        known, self._received = self._received, received
+        return received > known
+
+    def _prioritise(self, info: lt.torrent_info) -> None:
+        priorities = self._priorities(info)
+        if priorities and self._handle is not None:
+            self._session.prioritise(self._handle, priorities, info.num_pieces())
+
+    def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
+        """Return the priorities of pieces that are to come earlier or later than others."""
+        return dict.fromkeys(first_share(*self._place, info.num_pieces()), FIRST)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while self._error is None and not condition():
@@ -173,6 +208,7 @@ class Transfer(ABC):
         try:
             self._check(info)
             self._info = info
+            self._prioritise(info)
         except SwarmError as error:
             log.info("%s", error)
             self._error = error

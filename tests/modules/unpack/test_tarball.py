@@ -7,10 +7,10 @@ import tarfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from libreseed.modules.unpack.tarball import safe_path, unpack
 
 from libreseed.errors import IntegrityError
 from libreseed.modules.unpack import tarball as unpack_module
+from libreseed.modules.unpack.tarball import safe_path, unpack
 
 
 @pytest.fixture

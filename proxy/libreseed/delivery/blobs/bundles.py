@@ -5,16 +5,17 @@ next: so there are few torrents when much is wanted, and nothing waits when litt
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import LibreseedError, UnavailableError
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, BundleDownload
+from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef, Endpoint
@@ -55,7 +56,10 @@ class Part:
 class BundleFetcher:
     """The bundles that are under way to this node."""
 
-    def __init__(self, overlay: Overlay, session: Session, blobs: BlobStore, seeding: Seeding) -> None:
+    def __init__(
+        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, bundler: Bundler
+    ) -> None:
+        self._bundler = bundler
         self._overlay = overlay
         self._session = session
         self._blobs = blobs
@@ -95,32 +99,51 @@ class BundleFetcher:
             _settle(parts, UnavailableError("The bundle was given up."))
 
     async def _fetch(self, holder: Endpoint, line: "_Line", parts: Sequence[Part]) -> None:
+        with line.turn():
+            offers = await self._overlay.request_bundles(holder, [part.ref.sha512 for part in parts])
+            unclaimed = {part.ref.sha512: part for part in parts}
+            taking = [self._take(holder, line, unclaimed, *offer) for offer in offers]
+            for outcome in await asyncio.gather(*taking, return_exceptions=True):
+                if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
+                    raise outcome
+        _settle(parts, None)
+
+    async def _take(
+        self,
+        holder: Endpoint,
+        line: "_Line",
+        unclaimed: dict[bytes, Part],
+        v2: bytes,
+        introduction: Introduction,
+    ) -> None:
+        """Fetch of one bundle what is still unclaimed of what was asked for, and what else of it is wanted."""
+        mine: dict[bytes, Part] = {}
+
+        def choose(lengths: Mapping[bytes, int]) -> Collection[bytes]:
+            claimed = [each for each in lengths if each in unclaimed and unclaimed[each].ref.length == lengths[each]]
+            mine.update((digest, unclaimed.pop(digest)) for digest in claimed)
+            mine.update((part.ref.sha512, part) for part in line.claim(lengths))
+            return mine.keys()
+
         folder = self._blobs.incoming_dir()
+        peers = [holder, *introduction.peers]
         try:
-            with line.turn():
-                files = await self._download(holder, line, parts, folder)
-            there = [part for part in parts if part.ref.sha512 in files]
-            incoming = [Incoming(files[part.ref.sha512], part.ref.sha512, part.shared, part.tarball) for part in there]
-            for part, outcome in zip(there, await self._seeding.add_files(incoming), strict=True):
+            async with BundleDownload(self._session, v2, folder, peers=peers, stall=STALL, choose=choose) as download:
+                download.introduce((), introduction.number, introduction.count)
+                await download.first_piece()
+                line.tell_started(mine.values())
+                await download.complete()
+            files = download.files or {}
+            incoming = [Incoming(files[digest], digest, part.shared, part.tarball) for digest, part in mine.items()]
+            for part, outcome in zip(mine.values(), await self._seeding.add_files(incoming), strict=True):
                 part.settle(outcome)
-            _settle(parts, None)
+            if download.is_whole:
+                self._bundler.offer([*mine], download.peers)
+        except LibreseedError as error:
+            _settle(mine.values(), error)
+            raise
         finally:
             await self._blobs.discard(folder)
-
-    async def _download(
-        self, holder: Endpoint, line: "_Line", parts: Sequence[Part], folder: Path
-    ) -> Mapping[bytes, Path]:
-        refs = [part.ref for part in parts]
-        v2 = await self._overlay.request_bundle(holder, [ref.sha512 for ref in refs])
-        if not v2:
-            return {}
-        async with BundleDownload(
-            self._session, v2=v2, wanted=refs, folder=folder, peer=holder, stall=STALL
-        ) as download:
-            await download.first_piece()
-            line.tell_started(parts)
-            await download.complete()
-        return download.files
 
 
 class _Line:
@@ -132,6 +155,12 @@ class _Line:
         self._waiting: list[Part] = []
         self._under_way = 0
         self._due = False
+
+    def claim(self, lengths: Mapping[bytes, int]) -> list[Part]:
+        """Return what waits of these blobs, by SHA-512 and length in bytes; it comes without being asked for."""
+        claimed = [part for part in self._waiting if lengths.get(part.ref.sha512) == part.ref.length]
+        self._waiting = [part for part in self._waiting if part not in claimed]
+        return claimed
 
     @property
     def is_idle(self) -> bool:

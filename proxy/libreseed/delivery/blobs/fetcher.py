@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from libreseed.delivery.blobs.bundles import BundleFetcher, Part
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
-from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.store.blobs import BlobStore
+from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.download import Download
 from libreseed.swarm.seeding import Seeding, Tarball
 from libreseed.swarm.session import Session
@@ -27,6 +28,8 @@ _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
 """Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
+_MEET_AGAIN = 0.25
+"""Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
 STALL = 15.0
 """Seconds without a new verified piece after which a torrent is given up."""
 MAX_BLOB = 2 << 30
@@ -55,12 +58,14 @@ class BlobRequest:
 class SwarmFetcher:
     """Fetches blobs into the store and seeds them on."""
 
-    def __init__(self, overlay: Overlay, session: Session, blobs: BlobStore, seeding: Seeding) -> None:
+    def __init__(
+        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, bundler: Bundler
+    ) -> None:
         self.overlay = overlay
         self.session = session
         self.blobs = blobs
         self.seeding = seeding
-        self.bundling = BundleFetcher(overlay, session, blobs, seeding)
+        self.bundling = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, bundler=bundler)
         self.distrusted: set[Endpoint] = set()
         """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
 
@@ -204,7 +209,7 @@ class _BlobFetch:
 
     async def _attempt(self, download: Download) -> BlobRef:
         request = self._request
-        async with download:
+        async with download, _companion(self._meet_others(download)):
             await download.first_piece()
             request.started.set()
             if request.stream is not None and download.ref == request.checked:
@@ -220,11 +225,36 @@ class _BlobFetch:
             self._distrust(download.peers, error)
             raise
 
+    async def _meet_others(self, download: Download) -> None:
+        """Tell those who hold a large blob that it is fetched here, and ask those who fetch it too, as long as it
+        lasts."""
+        if download.ref.length < FROM_MANY:
+            return
+        pause = _MEET_AGAIN
+        while True:
+            for holder in [*download.peers]:
+                met = await self._fetcher.overlay.join(holder, self._request.digest)
+                if met is not None:
+                    download.introduce(met.peers, met.number, met.count)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _MEET_AGAIN * 8)
+
     def _distrust(self, holders: Collection[Endpoint], error: IntegrityError) -> None:
         self._fetcher.distrusted.update(holders)
         while len(self._fetcher.distrusted) > _MAX_DISTRUSTED:
             self._fetcher.distrusted.pop()
         log.warning("%s came with wrong bytes from %s: %s", _short(self._request), _list(holders), error)
+
+
+@contextlib.asynccontextmanager
+async def _companion(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something go on as long as the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _short(request: BlobRequest) -> str:

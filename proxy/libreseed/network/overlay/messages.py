@@ -8,7 +8,9 @@ be asked) and its BitTorrent port (0: none):
     store     id, port, token, key text, item        → id, port, accepted (0 or 1)
     announce  id, port, token, packed blobs          → id, port, accepted (number of blobs)
     have      id, port, targets                      → id, port, packed blobs (those of them that it seeds)
-    bundle    id, port, targets                      → id, port, infohash of a torrent of those of them that it seeds
+    bundle    id, port, targets                      → id, port, [[infohash, number, count, peers, peers6], …]: torrents
+                                                       that have those of them that it seeds, and who else fetches them
+    join      id, port, target                       → id, port, number, count, peers, peers6: who else fetches it
 """
 
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from typing import Any
 
 from libreseed.errors import InvalidInputError
 from libreseed.network.addresses import is_plausible
+from libreseed.network.overlay.introductions import MAX_TOLD, Introduction
 from libreseed.network.overlay.routing import ID_LENGTH, Peer
 from libreseed.trust.records import pack_endpoint, unpack_endpoint
 
@@ -30,8 +33,11 @@ MAX_VALUES = 6000
 BLOBS_PER_DATAGRAM = 14
 """Blobs announced, or asked about, in one request: as many stay under 1200 bytes, so that nothing is fragmented."""
 BUNDLED = 48
-"""Blobs asked for in one torrent: as many targets stay under 1200 bytes."""
-_NODE4, _NODE6 = ID_LENGTH + 6, ID_LENGTH + 18
+"""Blobs asked for in one request: as many targets stay under 1200 bytes."""
+MAX_BUNDLES = 4
+"""Torrents in one answer."""
+_PEER4, _PEER6 = 6, 18
+_NODE4, _NODE6 = ID_LENGTH + _PEER4, ID_LENGTH + _PEER6
 
 
 class Want(IntEnum):
@@ -111,13 +117,33 @@ def read_bundle(fields: list[Any]) -> list[bytes]:
     return _read_targets(fields, BUNDLED)
 
 
-def read_bundled(fields: list[Any]) -> bytes:
-    """Read the v2 infohash in the answer to a bundle, empty when there is none. Raises InvalidInputError."""
+def read_bundled(fields: list[Any], told_by: str) -> list[tuple[bytes, Introduction]]:
+    """Read the answer of the node at IP address `told_by` to a bundle: v2 infohashes, and who else fetches each.
+
+    Raises InvalidInputError.
+    """
     match fields:
-        case [_, _, bytes(v2)] if len(v2) in (0, 32):
-            return v2
+        case [_, _, list(bundles)] if len(bundles) <= MAX_BUNDLES:
+            return [_read_bundle_entry(entry, told_by) for entry in bundles]
         case _:
             raise InvalidInputError("A malformed answer to bundle.")
+
+
+def read_join(fields: list[Any]) -> bytes:
+    """Read the target that a request is about to fetch. Raises InvalidInputError."""
+    return _read_targets(fields, 1)[0]
+
+
+def read_joined(fields: list[Any], told_by: str) -> Introduction:
+    """Read the answer of the node at IP address `told_by` to a join. Raises InvalidInputError."""
+    return _read_introduction(fields[2:], told_by)
+
+
+def pack_introduction(introduction: Introduction) -> list[Any]:
+    """Return what an answer says of who else fetches the same: number, count, IPv4 and IPv6 endpoints (BEP 5, 32)."""
+    packed = [pack_endpoint(endpoint) for endpoint in introduction.peers]
+    by_family = [b"".join(each for each in packed if len(each) == size) for size in (_PEER4, _PEER6)]
+    return [introduction.number, introduction.count, *by_family]
 
 
 def read_held(fields: list[Any]) -> bytes:
@@ -173,6 +199,27 @@ def _read_targets(fields: list[Any], most: int) -> list[bytes]:
             return [packed[at : at + ID_LENGTH] for at in range(0, len(packed), ID_LENGTH)]
         case _:
             raise InvalidInputError("A malformed list of targets.")
+
+
+def _read_bundle_entry(entry: object, told_by: str) -> tuple[bytes, Introduction]:
+    match entry:
+        case [bytes(v2), *rest] if len(v2) == 32:
+            return v2, _read_introduction(rest, told_by)
+        case _:
+            raise InvalidInputError("A malformed answer to bundle.")
+
+
+def _read_introduction(fields: list[Any], told_by: str) -> Introduction:
+    match fields:
+        case [int(number), int(count), bytes(peers4), bytes(peers6)] if (
+            0 <= number < count < 1 << 16 and len(peers4) % _PEER4 == 0 and len(peers6) % _PEER6 == 0
+        ):
+            packed = [peers4[at : at + _PEER4] for at in range(0, len(peers4), _PEER4)]
+            packed += [peers6[at : at + _PEER6] for at in range(0, len(peers6), _PEER6)]
+            peers = tuple(endpoint for endpoint in map(unpack_endpoint, packed) if is_plausible(endpoint, told_by))
+            return Introduction(number, count, peers[:MAX_TOLD])
+        case _:
+            raise InvalidInputError("A malformed introduction.")
 
 
 def _unpack_nodes(data: bytes, size: int, told_by: str) -> list[Peer]:

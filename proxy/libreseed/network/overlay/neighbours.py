@@ -9,6 +9,7 @@ from typing import TypeVar
 from libreseed.errors import InvalidInputError
 from libreseed.network.addresses import PUBLIC, Address, prefix_of, scope_of
 from libreseed.network.overlay import messages
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.messages import Found, Header, Want
 from libreseed.network.overlay.routing import Peer, Table
 from libreseed.network.udp.wire import Fields, Wire
@@ -98,9 +99,14 @@ class Neighbours:
         """Hand packed blobs to a peer; return how many it took."""
         return await self._count(peer, "announce", [token, blobs])
 
-    async def bundle(self, peer: Peer, targets: bytes) -> bytes:
-        """Ask a peer for a torrent of several of its blobs; return its v2 infohash, empty when it makes none."""
-        return await self._answer(peer, "bundle", [targets], messages.read_bundled) or b""
+    async def bundle(self, peer: Peer, targets: bytes) -> list[tuple[bytes, Introduction]]:
+        """Ask a peer for torrents of several of its blobs; return their v2 infohashes, and who else fetches each."""
+        found = await self._answer(peer, "bundle", [targets], lambda fields: messages.read_bundled(fields, peer.ip))
+        return found or []
+
+    async def join(self, peer: Peer, target: bytes) -> Introduction | None:
+        """Tell a peer that we fetch a blob of its, and return who else does; None when it gives no answer."""
+        return await self._answer(peer, "join", [target], lambda fields: messages.read_joined(fields, peer.ip))
 
     async def token(self, peer: Peer) -> bytes:
         """Return a write token of a peer, empty when it gives none."""

@@ -15,6 +15,7 @@ from libreseed.network.overlay.announcer import Announcer
 from libreseed.network.overlay.bootstrap import Bootstrap
 from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob, read_claim
 from libreseed.network.overlay.inquiry import Inquiry
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.lookup import Lookup
 from libreseed.network.overlay.maintenance import keep_fresh
 from libreseed.network.overlay.messages import Header, Want
@@ -24,7 +25,7 @@ from libreseed.network.overlay.record_collector import RecordCollector
 from libreseed.network.overlay.recordbook import RecordBook, Validator, target_of, validate_package
 from libreseed.network.overlay.replication import Replication
 from libreseed.network.overlay.routing import Peer, Table
-from libreseed.network.overlay.service import MakeBundle, Service
+from libreseed.network.overlay.service import MakeBundles, Service
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import OverlayStorage
 from libreseed.network.overlay.writer import StorageWriter
@@ -71,7 +72,7 @@ class Overlay:
         settings: OverlaySettings,
         storage: OverlayStorage,
         *,
-        bundle: MakeBundle = lambda _: b"",
+        bundle: MakeBundles = lambda _: (),
         validator: Validator = validate_package,
     ) -> None:
         self.p2p_port = settings.p2p_port
@@ -215,12 +216,22 @@ class Overlay:
         """The neighbour that says it holds this has not delivered: it is not asked for a while."""
         self._parts.inquiry.doubt(target_of(content_key(digest)))
 
-    async def request_bundle(self, holder: Endpoint, digests: Sequence[bytes]) -> bytes:
-        """Ask a neighbour, by its BitTorrent endpoint, for one torrent of those of these blobs that it holds, at most
-        48 of 1 MiB; return its v2 infohash. Empty when it makes none, or is no neighbour."""
-        peers = [peer for peer in self._parts.neighbours.table if (peer.ip, peer.p2p_port) == holder]
+    async def request_bundles(self, holder: Endpoint, digests: Sequence[bytes]) -> list[tuple[bytes, Introduction]]:
+        """Ask a neighbour, by its BitTorrent endpoint, for torrents that have those of these blobs that it holds, at
+        most 48 of 1 MiB; return their v2 infohashes, and who else fetches each. Empty when it makes none, or is no
+        neighbour."""
+        peer = self._neighbour(holder)
         targets = [target_of(content_key(digest)) for digest in digests]
-        return await self._parts.neighbours.bundle(peers[0], b"".join(targets)) if peers else b""
+        return await self._parts.neighbours.bundle(peer, b"".join(targets)) if peer is not None else []
+
+    async def join(self, holder: Endpoint, digest: bytes) -> Introduction | None:
+        """Tell a neighbour, by its BitTorrent endpoint, that we fetch a blob that it has, and return who else does; None
+        when it is no neighbour, or gives no answer."""
+        peer = self._neighbour(holder)
+        return await self._parts.neighbours.join(peer, target_of(content_key(digest))) if peer else None
+
+    def _neighbour(self, holder: Endpoint) -> Peer | None:
+        return next((peer for peer in self._parts.neighbours.table if (peer.ip, peer.p2p_port) == holder), None)
 
     @property
     def _parts(self) -> _Parts:

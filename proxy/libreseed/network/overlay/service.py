@@ -8,6 +8,7 @@ from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
 from libreseed.network.addresses import Address
 from libreseed.network.overlay import messages
 from libreseed.network.overlay.claims import ClaimBook, HeldBlob, pack_self, read_blobs
+from libreseed.network.overlay.introductions import Introductions
 from libreseed.network.overlay.messages import Want
 from libreseed.network.overlay.neighbours import Neighbours
 from libreseed.network.overlay.recordbook import RecordBook
@@ -15,15 +16,16 @@ from libreseed.network.overlay.routing import Peer
 from libreseed.network.udp.tokens import Tokens
 from libreseed.network.udp.wire import Fields, Handler
 from libreseed.trust.items import SignedItem
+from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-MakeBundle = Callable[[Sequence[bytes]], bytes]
-"""Returns the v2 infohash of a torrent of the blobs with these SHA-512 that it seeds from now on, or nothing."""
+MakeBundles = Callable[[Sequence[bytes]], Sequence[bytes]]
+"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on; at most 4."""
 
 
 class Service:
-    """The handlers of the six requests (see messages). Nothing else can be called from outside."""
+    """The handlers of the seven requests (see messages). Nothing else can be called from outside."""
 
     def __init__(
         self,
@@ -31,7 +33,7 @@ class Service:
         records: RecordBook,
         claims: ClaimBook,
         own_blobs: dict[bytes, HeldBlob],
-        bundle: MakeBundle,
+        bundle: MakeBundles,
         k: int,
     ) -> None:
         """`bundle` makes the torrent of own blobs that somebody asks for (see `Overlay`)."""
@@ -42,6 +44,7 @@ class Service:
         self._bundle_own = bundle
         self._k = k
         self._tokens = Tokens()
+        self._introductions = Introductions()
         self.handlers: dict[str, Handler] = {
             "ping": self._ping,
             "find": self._find,
@@ -49,6 +52,7 @@ class Service:
             "announce": self._announce,
             "have": self._have,
             "bundle": self._bundle,
+            "join": self._join,
         }
 
     def _ping(self, sender: Address, fields: Fields) -> Fields:
@@ -102,9 +106,24 @@ class Service:
         return self._answer(b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs))
 
     def _bundle(self, sender: Address, fields: Fields) -> Fields:
-        self._meet(sender, fields)
+        asker = self._asker(sender, self._meet(sender, fields))
         found = [self._own_blobs.get(target) for target in messages.read_bundle(fields)]
-        return self._answer(self._bundle_own([own.digest for own in found if own is not None]))
+        bundles = self._bundle_own([own.digest for own in found if own is not None])
+        return self._answer([[v2, *self._introduce(v2, asker)] for v2 in bundles])
+
+    def _join(self, sender: Address, fields: Fields) -> Fields:
+        asker = self._asker(sender, self._meet(sender, fields))
+        return self._answer(*self._introduce(messages.read_join(fields), asker))
+
+    def _introduce(self, key: bytes, asker: Endpoint | None) -> Fields:
+        return messages.pack_introduction(self._introductions.introduce(key, asker))
+
+    def _asker(self, sender: Address, header: messages.Header) -> Endpoint | None:
+        """Return where others may reach who asks. Only a peer that has answered us from its address is named to others:
+        a forged request would else lead them all to somebody who asked for nothing."""
+        known = self._neighbours.table.get(header.node_id) if header.node_id else None
+        is_real = known is not None and known.address == sender and header.p2p_port
+        return (sender[0], header.p2p_port) if is_real else None
 
     def _nearest(self, target: bytes, sender: Address, asker: messages.Header) -> list[Peer]:
         silent = self._neighbours.wire.round_trips.is_silent
