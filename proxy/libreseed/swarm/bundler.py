@@ -21,14 +21,17 @@ class Bundler:
         """Return the v2 infohashes of torrents that have those of these blobs that are shared and small enough.
 
         Those of earlier askers that have many of them come first: then all fetch one torrent, and give to each other.
-        What is left goes into a new one, unless it is a single blob or there is no room. At most 48 blobs, 4 torrents.
+        What is left goes into a new one unless there is no room, and a single blob comes by its own. At most 48 blobs,
+        4 torrents.
         """
         members = self._members(digests)
         found = self._offers.find_overlapping(members.keys())
         for v2 in found:
             for digest in self._offers.members(v2):
                 members.pop(digest, None)
-        if new := self._offer(members.values()):
+        if len(members) == 1:
+            found += [self._held[digest].ref.v2 for digest in members]
+        elif new := self._offer(members.values()):
             found.append(new)
         return found
 

@@ -42,7 +42,7 @@ class Offers:
         as asked for."""
         left = set(digests)
         found: list[bytes] = []
-        least = max(2, len(left) // 4)
+        least = max(1, len(left) // 4)
         while len(found) < MAX_FOUND:
             common, v2 = max(((len(left & members), v2) for v2, (_, members) in self._offers.items()), default=(0, b""))
             if common < least:

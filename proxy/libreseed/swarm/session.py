@@ -10,6 +10,7 @@ from pathlib import Path
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
+from libreseed.swarm.reserve import Progress
 from libreseed.swarm.settings import SessionSettings, libtorrent_settings
 from libreseed.swarm.torrents import Torrent, real_files
 from libreseed.trust.records import Endpoint
@@ -187,9 +188,13 @@ class Session:
         if handle.is_valid():
             handle.prioritize_pieces([priorities.get(piece, DEFAULT) for piece in range(pieces)])
 
-    def received(self, handle: lt.torrent_handle) -> int:
-        """Return how many bytes of a download have come, whole pieces or not."""
-        return int(handle.status(0).total_payload_download) if handle.is_valid() else 0
+    def progress(self, handle: lt.torrent_handle) -> Progress:
+        """Return how a download stands."""
+        if not handle.is_valid():
+            return Progress(0, 0, 0, 0)
+        status = handle.status(0)
+        pieces = [peer.num_pieces for peer in handle.get_peer_info()]
+        return Progress(len(pieces), status.total_payload_download, status.num_pieces, max(pieces, default=0))
 
     def forget(self, hashes: lt.info_hash_t, handle: lt.torrent_handle) -> None:
         """End a download; its files stay."""

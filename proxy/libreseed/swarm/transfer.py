@@ -10,6 +10,7 @@ from typing import Self
 import libtorrent as lt
 
 from libreseed.errors import SwarmError, UnavailableError
+from libreseed.swarm.reserve import Reserve
 from libreseed.swarm.session import FIRST, Session
 from libreseed.swarm.shares import first_share
 from libreseed.trust.records import Endpoint
@@ -24,6 +25,10 @@ About one new uTP connection in 300 takes an id that the other side still holds 
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
 Nagle's algorithm on most small files.
 """
+
+
+_LOOK = 0.1
+"""Seconds between two looks at a torrent whose holder is held in reserve."""
 
 
 class Transfer(ABC):
@@ -57,6 +62,7 @@ class Transfer(ABC):
         self._received = 0
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         self._progressed = asyncio.get_running_loop().time()
@@ -64,6 +70,8 @@ class Transfer(ABC):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         self._leave()
 
     @property
@@ -92,6 +100,19 @@ class Transfer(ABC):
         self._session.take_rarest_first(self._handle)
         if self._info is not None:
             self._prioritise(self._info)
+
+    def hold_in_reserve(self, holder: Endpoint) -> None:
+        """Ask this one only when the others do not deliver (see `swarm.reserve`)."""
+        loop = asyncio.get_running_loop()
+        reserve = Reserve(self._place[0], loop.time())
+
+        def look() -> None:
+            if self._handle is None or reserve.is_needed(self._session.progress(self._handle), loop.time()):
+                self.add_peers([holder])
+            else:
+                self._looking = loop.call_later(_LOOK, look)
+
+        self._looking = loop.call_later(_LOOK, look)
 
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
@@ -141,7 +162,7 @@ class Transfer(ABC):
 
     def _has_received(self) -> bool:
         """Tell whether any bytes have come since the last time that this was asked: a large piece takes its time."""
-        received = self._session.received(self._handle) if self._handle is not None else 0
+        received = self._session.progress(self._handle).received if self._handle is not None else 0
         known, self._received = self._received, received
         return received > known
 

@@ -28,22 +28,30 @@ STALL = 2.0
 """Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
 
 
-def _new_future() -> "asyncio.Future[BlobRef | None]":
+Outcome = BlobRef | Introduction
+"""A blob that has come, or who else fetches it: then it is to be fetched by its own torrent, together with them."""
+
+
+def _new_future() -> "asyncio.Future[Outcome]":
     return asyncio.get_running_loop().create_future()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A blob to fetch. `started` is set as soon as the holder delivers it, or what it waits for. `shared` and `tarball`
-    are as in `Incoming`."""
+    """A blob to fetch, `in_demand` when others asked the holder for it lately.
+
+    `started` is set as soon as the holder delivers it, or what it waits for. `shared` and `tarball` are as in
+    `Incoming`.
+    """
 
     ref: BlobRef
     started: asyncio.Event
     shared: bool
     tarball: Tarball | None
-    outcome: "asyncio.Future[BlobRef | None]" = field(default_factory=_new_future)
+    in_demand: bool = False
+    outcome: "asyncio.Future[Outcome]" = field(default_factory=_new_future)
 
-    def settle(self, outcome: BlobRef | LibreseedError | None) -> None:
+    def settle(self, outcome: Outcome | LibreseedError) -> None:
         """Tell what became of it, unless that was told, or nobody waits any more."""
         if self.outcome.done():
             return
@@ -67,15 +75,15 @@ class BundleFetcher:
         self._lines: dict[Endpoint, _Line] = {}
         self._tasks = Tasks()
 
-    async def fetch(self, holder: Endpoint, part: Part) -> BlobRef | None:
-        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. None: it is to be
-        fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
+    async def fetch(self, holder: Endpoint, part: Part) -> Outcome:
+        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. An Introduction: it is
+        to be fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
 
         Raises UnavailableError when the neighbour ceases to deliver, IntegrityError when it has wrong bytes,
         SwarmError, StoreError.
         """
         if part.ref.length > MAX_FILE:
-            return None
+            return Introduction()
         line = self._lines.get(holder)
         if line is None:
             line = self._lines[holder] = _Line(lambda line, parts: self._tasks.start(self._run(holder, line, parts)))
@@ -106,7 +114,7 @@ class BundleFetcher:
             for outcome in await asyncio.gather(*taking, return_exceptions=True):
                 if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
                     raise outcome
-        _settle(parts, None)
+        _settle(parts, Introduction())
 
     async def _take(
         self,
@@ -117,6 +125,10 @@ class BundleFetcher:
         introduction: Introduction,
     ) -> None:
         """Fetch of one bundle what is still unclaimed of what was asked for, and what else of it is wanted."""
+        own = next((part for part in unclaimed.values() if part.ref.v2 == v2), None)
+        if own is not None:
+            unclaimed.pop(own.ref.sha512).settle(introduction)
+            return
         mine: dict[bytes, Part] = {}
 
         def choose(lengths: Mapping[bytes, int]) -> Collection[bytes]:
@@ -126,10 +138,12 @@ class BundleFetcher:
             return mine.keys()
 
         folder = self._blobs.incoming_dir()
-        peers = [holder, *introduction.peers]
+        peers = introduction.peers if introduction.number else (holder, *introduction.peers)
         try:
             async with BundleDownload(self._session, v2, folder, peers=peers, stall=STALL, choose=choose) as download:
                 download.introduce((), introduction.number, introduction.count)
+                if introduction.number:
+                    download.hold_in_reserve(holder)
                 await download.first_piece()
                 line.tell_started(mine.values())
                 await download.complete()
@@ -143,6 +157,7 @@ class BundleFetcher:
             _settle(mine.values(), error)
             raise
         finally:
+            _settle(mine.values(), UnavailableError("The bundle was given up."))
             await self._blobs.discard(folder)
 
 
@@ -192,8 +207,8 @@ class _Line:
     def _send(self) -> None:
         self._due = False
         parts = self._next()
-        if len(parts) == 1:
-            parts[0].settle(None)
+        if len(parts) == 1 and not parts[0].in_demand:
+            parts[0].settle(Introduction())
         elif parts:
             self._under_way += 1
             self._give(self, parts)
@@ -207,6 +222,6 @@ class _Line:
         return parts
 
 
-def _settle(parts: Iterable[Part], outcome: LibreseedError | None) -> None:
+def _settle(parts: Iterable[Part], outcome: Introduction | LibreseedError) -> None:
     for part in parts:
         part.settle(outcome)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from libreseed.delivery.blobs.bundles import BundleFetcher, Part
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
+from libreseed.network.overlay.claims import Claim
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.bundler import Bundler
@@ -28,6 +30,8 @@ _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
 """Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
+_DIRECT_LARGE = 2
+"""Hosts that fetch a large blob from its holder at once; later ones get it from these, and from each other."""
 _MEET_AGAIN = 0.25
 """Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
 STALL = 15.0
@@ -65,13 +69,13 @@ class SwarmFetcher:
         self.session = session
         self.blobs = blobs
         self.seeding = seeding
-        self.bundling = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, bundler=bundler)
+        self.bundles = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, bundler=bundler)
         self.distrusted: set[Endpoint] = set()
         """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
 
     async def close(self) -> None:
         """End what is under way for several at once."""
-        await self.bundling.close()
+        await self.bundles.close()
 
     async def fetch(self, request: BlobRequest) -> BlobRef:
         """Fetch, check, store and seed a blob.
@@ -94,6 +98,7 @@ class _BlobFetch:
         self._request = request
         self._downloads: dict[BlobRef, Download] = {}
         self._waiting: list[Download] = []
+        self._holders: dict[BlobRef, Sequence[Endpoint]] = {}
         self._bundled: dict[BlobRef, list[Endpoint]] = {}
         self._attempts: set[asyncio.Task[BlobRef | None]] = set()
         self._changed = asyncio.Event()
@@ -156,28 +161,37 @@ class _BlobFetch:
                 if self._request.checked is not None and ref != self._request.checked:
                     log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._request))
                 elif claim.length <= MAX_BLOB and claim.endpoint not in self._fetcher.distrusted:
-                    self._take(ref, claim.endpoint, nearby=nearby)
+                    self._take(ref, claim, nearby=nearby)
         self._asked_all |= not heard  # without a claim nothing ended the search early
 
-    def _take(self, ref: BlobRef, holder: Endpoint, *, nearby: bool) -> None:
+    def _take(self, ref: BlobRef, claim: Claim, *, nearby: bool) -> None:
         """Try a bundle with who is nearby. Further holders wait until it has failed: a blob must not come by its own
         torrent, which it is seeded by once it is there, at the same time."""
         if ref in self._bundled:
-            self._bundled[ref].append(holder)
+            self._bundled[ref].append(claim.endpoint)
         elif nearby and ref not in self._downloads:
             self._bundled[ref] = []
-            self._attempts.add(self._start(self._attempt_bundled(ref, holder)))
+            self._attempts.add(self._start(self._attempt_bundled(ref, claim)))
         else:
-            self._offer(ref, [holder])
+            self._offer(ref, [claim.endpoint])
 
-    def _offer(self, ref: BlobRef, peers: Iterable[Endpoint]) -> None:
+    def _offer(self, ref: BlobRef, peers: Iterable[Endpoint], introduction: Introduction | None = None) -> None:
+        """Fetch a blob by its own torrent from `peers`, together with those of an introduction by the first of them."""
         known = self._downloads.get(ref)
         if known is not None:
             known.add_peers(peers)
             return
+        holder, *others = peers
         folder = self._fetcher.blobs.incoming_dir()
-        download = Download(self._fetcher.session, ref=ref, folder=folder, peers=peers, stall=STALL)
+        introduction = introduction or Introduction()
+        held_back = introduction.number >= (_DIRECT_LARGE if ref.length >= FROM_MANY else 1)
+        asked = [*introduction.peers, *others] if held_back else [holder, *introduction.peers, *others]
+        download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
+        download.introduce((), introduction.number, introduction.count)
+        if held_back:
+            download.hold_in_reserve(holder)
         self._downloads[ref] = download
+        self._holders[ref] = [holder, *others]
         self._waiting.append(download)
         self._start_waiting()
 
@@ -190,22 +204,24 @@ class _BlobFetch:
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
-    async def _attempt_bundled(self, ref: BlobRef, holder: Endpoint) -> BlobRef | None:
+    async def _attempt_bundled(self, ref: BlobRef, claim: Claim) -> BlobRef | None:
         """Return None when the blob's own torrent is tried instead."""
-        request = self._request
+        request, holder = self._request, claim.endpoint
+        part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.askers > 1)
         try:
-            found = await self._fetcher.bundling.fetch(
-                holder, Part(ref, request.started, request.shared, request.tarball)
-            )
+            found = await self._fetcher.bundles.fetch(holder, part)
+            if isinstance(found, Introduction) and ref.length >= FROM_MANY:
+                found = await self._fetcher.overlay.join(holder, ref.sha512) or found
         except LibreseedError as error:
             if isinstance(error, IntegrityError):
                 self._distrust([holder], error)
             if others := self._bundled.pop(ref):
                 self._offer(ref, others)
             raise
-        if found is None:
-            self._offer(ref, [holder, *self._bundled.pop(ref)])
-        return found
+        if isinstance(found, BlobRef):
+            return found
+        self._offer(ref, [holder, *self._bundled.pop(ref)], found)
+        return None
 
     async def _attempt(self, download: Download) -> BlobRef:
         request = self._request
@@ -232,11 +248,11 @@ class _BlobFetch:
             return
         pause = _MEET_AGAIN
         while True:
-            for holder in [*download.peers]:
+            await asyncio.sleep(pause)
+            for holder in self._holders[download.ref]:
                 met = await self._fetcher.overlay.join(holder, self._request.digest)
                 if met is not None:
                     download.introduce(met.peers, met.number, met.count)
-            await asyncio.sleep(pause)
             pause = min(pause * 2, _MEET_AGAIN * 8)
 
     def _distrust(self, holders: Collection[Endpoint], error: IntegrityError) -> None:

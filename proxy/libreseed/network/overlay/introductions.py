@@ -14,7 +14,7 @@ from libreseed.trust.records import Endpoint
 
 LIFETIME = 15.0
 """Seconds for which an asker counts after it asked."""
-MAX_KEYS = 4096
+MAX_KEYS = 16384
 """Things that are fetched at a time; the one that was asked for longest ago makes room."""
 MAX_ASKERS = 64
 """Askers of one of them that are remembered."""

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, TrustError
@@ -202,7 +202,7 @@ class Overlay:
             for claim in _claims([holder.claim], digest, holder.address):
                 if claim not in seen:
                     seen.add(claim)
-                    yield claim
+                    yield replace(claim, askers=holder.askers)
                 if claim.length < FROM_MANY:
                     return
         async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:

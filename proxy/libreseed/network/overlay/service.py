@@ -100,10 +100,12 @@ class Service:
         return self._answer(accepted)
 
     def _have(self, sender: Address, fields: Fields) -> Fields:
-        self._meet(sender, fields)
+        asker = self._asker(sender, self._meet(sender, fields))
         targets = messages.read_have(fields)
         blobs = self._own_blobs if self._neighbours.own.p2p_port else {}
-        return self._answer(b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs))
+        held = [each for each in targets if each in blobs]
+        askers = (min(self._introductions.introduce(each, asker).count, 255) for each in held)
+        return self._answer(b"".join(each + blobs[each].pack_reference() for each in held), bytes(askers))
 
     def _bundle(self, sender: Address, fields: Fields) -> Fields:
         asker = self._asker(sender, self._meet(sender, fields))
