@@ -71,7 +71,7 @@ async def open_networks(
         announcer=announcing,
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
-    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, bundler=bundler)
+    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers)
     stack.push_async_callback(fetcher.close)
     return Networks(
         session=session,

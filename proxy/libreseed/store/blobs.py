@@ -117,11 +117,14 @@ class BlobStore:
             with suppress(OSError):  # it has been moved
                 file.unlink()
 
-    def adopt(self, file: Path, digest: bytes) -> Path:
+    def adopt(self, file: Path, digest: bytes, *, keep: bool = False) -> Path:
         """Check a file in an incoming folder and move it into the store (blocking); the folder goes if nothing else is
-        in it. Raises IntegrityError, StoreError."""
+        in it. With `keep` it stays where it is too, if the file system can have it in two places.
+
+        Raises IntegrityError, StoreError.
+        """
         check_file(file, digest)
-        target = self._place(file, digest)
+        target = self._place(_linked(file) if keep else file, digest)
         with suppress(OSError):
             file.parent.rmdir()
         return target
@@ -176,6 +179,16 @@ class BlobStore:
         except OSError as error:
             raise _store_error(target, error) from error
         return target
+
+
+def _linked(file: Path) -> Path:
+    """Return a second name of a file (blocking), or its own where the file system knows no links."""
+    link = file.with_name(f"{file.name}.link")
+    try:
+        link.hardlink_to(file)
+    except OSError:
+        return file
+    return link
 
 
 def hash_file(file: Path) -> bytes:

@@ -24,7 +24,8 @@ MAX_FILES = 48
 MAX_FILE = 1 << 20
 """Bytes of a blob that is bundled, which are one piece at most."""
 _NAME = "bundle"
-_PATH = re.compile(f"{_NAME}/([0-9a-f]{{128}})")
+_PATH = re.compile(f"(?:{_NAME}/)?([0-9a-f]{{128}})")
+"""Of a torrent with one file only, libtorrent gives the name alone."""
 
 
 class Member(NamedTuple):
@@ -58,11 +59,6 @@ def make_bundle(members: Iterable[Member]) -> Bundle:
     return Bundle(v2, bencode.encode({b"info": info, b"piece layers": {}}))
 
 
-def path_in_bundle(digest: bytes) -> str:
-    """Return where the blob is in the torrent of a bundle."""
-    return f"{_NAME}/{digest.hex()}"
-
-
 def digest_of_path(path: str) -> bytes | None:
     """Return the SHA-512 of the blob at a path in the torrent of a bundle, None for a path that has none."""
     found = _PATH.fullmatch(path)
@@ -90,8 +86,6 @@ class BundleDownload(Transfer):
     ) -> None:
         super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, peers, stall)
         self.files: Mapping[bytes, Path] | None = None
-        self.is_whole = False
-        """Whether all that is in it was wanted, so that it can be seeded as it is."""
         self._v2 = v2
         self._choose = choose
         self._unwanted: Collection[int] = ()
@@ -104,16 +98,13 @@ class BundleDownload(Transfer):
         if self.files is not None:
             return
         layout = info.layout()
-        found = {path: (layout.file_offset(index) // MAX_FILE, size) for index, path, size in real_files(info)}
-        sizes = {digest: size for path, (_, size) in found.items() if (digest := digest_of_path(path)) is not None}
-        if len(sizes) != len(found) or len(found) > MAX_FILES or info.piece_length() != MAX_FILE:
+        found = {digest_of_path(path): (index, path, size) for index, path, size in real_files(info)}
+        sizes = {digest: size for digest, (_, _, size) in found.items() if digest is not None and 0 < size <= MAX_FILE}
+        if len(sizes) != len([*real_files(info)]) or len(sizes) > MAX_FILES or info.piece_length() != MAX_FILE:
             raise SwarmError(f"What came as {self.label} is no bundle.")
-        if any(not 0 < size <= MAX_FILE for size in sizes.values()):
-            raise SwarmError(f"What came as {self.label} has files that are no blobs of a bundle.")
         wanted = self._choose(sizes)
-        self.files = {digest: self._folder / path_in_bundle(digest) for digest in wanted}
-        self.is_whole = len(self.files) == len(sizes)
-        self._unwanted = [found[path_in_bundle(digest)][0] for digest in sizes.keys() - self.files.keys()]
+        self.files = {digest: self._folder / found[digest][1] for digest in wanted}
+        self._unwanted = [layout.file_offset(found[digest][0]) // MAX_FILE for digest in sizes.keys() - set(wanted)]
         if not self.files:
             raise SwarmError(f"Nothing in {self.label} is wanted.")
 

@@ -1,18 +1,26 @@
-"""The bundles that this node has made for others, and seeds for as long as they may want them."""
+"""The bundles that this node gives to others, for as long as they may want them: those that it has made for them, and
+those that came here and go on."""
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from libreseed.swarm.bundle import Member, make_bundle, path_in_bundle
+from libreseed.swarm.bundle import Member, make_bundle
 from libreseed.swarm.session import Session
-from libreseed.trust.records import Endpoint
 
 MAX_OFFERS = 256
-MAX_FOUND = 3
 MIN_AGE = 10.0
 """Seconds for which a bundle stays that was just asked for, whoever asks for others."""
+MAX_FOUND = 3
+"""Bundles that one request is answered with, beside a new one."""
+
+
+class _Offer(NamedTuple):
+    asked_at: float
+    digests: frozenset[bytes]
+    end: Callable[[], None]
 
 
 class Offers:
@@ -21,51 +29,61 @@ class Offers:
     def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._clock = clock
-        self._offers: OrderedDict[bytes, tuple[float, frozenset[bytes]]] = OrderedDict()
+        self._offers: OrderedDict[bytes, _Offer] = OrderedDict()
 
-    def offer(self, members: Sequence[Member], places: Sequence[Path], peers: Iterable[Endpoint] = ()) -> bytes:
+    def offer(self, members: Sequence[Member], places: Sequence[Path]) -> bytes:
         """Seed the bundle of these blobs, which lie at `places`; return its v2 infohash. Empty: not now, there is no
-        room. `peers` may still want it."""
+        room."""
         bundle = make_bundle(members)
+        if bundle.v2 in self._offers:
+            self._touch(bundle.v2)
+            return bundle.v2
+        if not self._has_room():
+            return b""
+        by_name = {each.digest.hex(): place for each, place in zip(members, places, strict=True)}
+        self._session.seed_files(bundle.metadata, by_name)
         digests = frozenset(each.digest for each in members)
-        known = self._offers.pop(bundle.v2, None)
-        if known is None:
-            if len(self._offers) >= MAX_OFFERS and not self._drop_oldest():
-                return b""
-            paths = [path_in_bundle(each.digest) for each in members]
-            self._session.seed_files(bundle.metadata, dict(zip(paths, places, strict=True)), peers)
-        self._offers[bundle.v2] = (self._clock(), digests)
+        self._offers[bundle.v2] = _Offer(self._clock(), digests, lambda: self._session.unseed(bundle.v2))
         return bundle.v2
 
+    def keep(self, v2: bytes, digests: Collection[bytes], end: Callable[[], None]) -> None:
+        """Count a bundle that has come, with these blobs of it, as one that is offered; `end` ends its torrent."""
+        if v2 in self._offers or not self._has_room():
+            end()
+        else:
+            self._offers[v2] = _Offer(self._clock(), frozenset(digests), end)
+
     def find_overlapping(self, digests: Collection[bytes]) -> list[bytes]:
-        """Return the v2 infohashes of bundles that have many of these blobs, at most 3, none of them twice; they count
-        as asked for."""
+        """Return the v2 infohashes of bundles that have many of these blobs, at most 3; they count as asked for."""
         left = set(digests)
         found: list[bytes] = []
         least = max(1, len(left) // 4)
-        while len(found) < MAX_FOUND:
-            common, v2 = max(((len(left & members), v2) for v2, (_, members) in self._offers.items()), default=(0, b""))
+        while left and len(found) < MAX_FOUND:
+            common, v2 = max(((len(left & each.digests), v2) for v2, each in self._offers.items()), default=(0, b""))
             if common < least:
                 break
             found.append(v2)
-            left -= self._offers[v2][1]
-            self._offers[v2] = (self._clock(), self._offers.pop(v2)[1])
+            left -= self._offers[v2].digests
+            self._touch(v2)
         return found
 
-    def members(self, v2: bytes) -> frozenset[bytes]:
+    def digests(self, v2: bytes) -> frozenset[bytes]:
         """Return the SHA-512 of the blobs in a bundle that is offered."""
-        return self._offers[v2][1]
+        return self._offers[v2].digests
 
     def forget(self, digest: bytes) -> None:
         """Offer nothing any longer that this blob is in."""
-        for v2 in [v2 for v2, (_, digests) in self._offers.items() if digest in digests]:
-            del self._offers[v2]
-            self._session.unseed(v2)
+        for v2 in [v2 for v2, each in self._offers.items() if digest in each.digests]:
+            self._offers.pop(v2).end()
 
-    def _drop_oldest(self) -> bool:
-        v2, (asked_at, _) = next(iter(self._offers.items()))
-        if self._clock() - asked_at < MIN_AGE:
+    def _touch(self, v2: bytes) -> None:
+        self._offers[v2] = self._offers.pop(v2)._replace(asked_at=self._clock())
+
+    def _has_room(self) -> bool:
+        if len(self._offers) < MAX_OFFERS:
+            return True
+        v2, oldest = next(iter(self._offers.items()))
+        if self._clock() - oldest.asked_at < MIN_AGE:
             return False
-        del self._offers[v2]
-        self._session.unseed(v2)
+        self._offers.pop(v2).end()
         return True

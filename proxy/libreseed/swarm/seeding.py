@@ -139,10 +139,13 @@ class Seeding:
             raise outcome
         return outcome
 
-    async def add_files(self, files: Sequence[Incoming]) -> list[BlobRef | LibreseedError]:
-        """Check and store several files in one go; for each its blob, or why `add_file` would fail."""
+    async def add_files(self, files: Sequence[Incoming], *, keep: bool = False) -> list[BlobRef | LibreseedError]:
+        """Check and store several files in one go; for each its blob, or why `add_file` would fail. With `keep` they
+        stay where they are too (see `BlobStore.adopt`)."""
         new = [each for each in files if each.digest not in self._held]
-        torrents = dict(zip((each.digest for each in new), await asyncio.to_thread(self._adopt, new), strict=True))
+        torrents = dict(
+            zip((each.digest for each in new), await asyncio.to_thread(self._adopt, new, keep), strict=True)
+        )
 
         async def add(each: Incoming) -> BlobRef | LibreseedError:
             torrent = torrents.get(each.digest)
@@ -191,10 +194,10 @@ class Seeding:
             self._announcer.add([torrent.ref])
         return torrent.ref
 
-    def _adopt(self, files: Iterable[Incoming]) -> list[Torrent | LibreseedError]:
+    def _adopt(self, files: Iterable[Incoming], keep: bool) -> list[Torrent | LibreseedError]:
         def adopt(each: Incoming) -> Torrent | LibreseedError:
             try:
-                return make_torrent(self._blobs.adopt(each.file, each.digest), each.digest)
+                return make_torrent(self._blobs.adopt(each.file, each.digest, keep=keep), each.digest)
             except LibreseedError as error:
                 return error
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import libtorrent as lt
 
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 AlertHandler = Callable[[lt.alert], None]
 
-PEX_FROM = 1 << 20
-"""Bytes of a blob from which on its peers tell each other of others (BEP 11): a small one is over before that."""
 NEVER, DEFAULT, FIRST = 0, 4, 7
 """Priorities of pieces; libtorrent knows 0 to 7."""
 _LISTEN_SECONDS = 5.0
@@ -99,34 +97,25 @@ class Session:
         """How many peers are connected now, over all torrents."""
         return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
 
-    def seed(self, torrent: Torrent, folder: Path, peers: Iterable[Endpoint] = ()) -> None:
-        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it. `peers` are those
-        who may still want it, and are connected to at once."""
+    def seed(self, torrent: Torrent, folder: Path) -> None:
+        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(torrent.metadata)
         params.save_path = str(folder)
-        params.flags = lt.torrent_flags.seed_mode
-        if torrent.ref.length < PEX_FROM:
-            params.flags |= lt.torrent_flags.disable_pex
-        self._seed(params, peers)
+        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
+        self._session.async_add_torrent(params)
 
-    def seed_files(self, metadata: bytes, places: Mapping[str, Path], peers: Iterable[Endpoint] = ()) -> None:
-        """Offer a torrent of several files, each of which lies at its own place, by its path in the torrent. Nobody is
-        told of it; `peers` are as in `seed`."""
+    def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
+        """Offer a torrent of several files, each of which lies at its own place, by its name. Nobody is
+        told of it."""
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(metadata)
-        params.renamed_files = {index: str(places[path]) for index, path, _ in real_files(params.ti)}
+        params.renamed_files = {
+            index: str(places[PurePosixPath(path).name]) for index, path, _ in real_files(params.ti)
+        }
         params.save_path = "/"  # each place is absolute
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex | _UNANNOUNCED
-        self._seed(params, peers)
-
-    def _seed(self, params: lt.add_torrent_params, peers: Iterable[Endpoint]) -> None:
-        params.peers = [*peers]
-        if not params.peers:
-            self._session.async_add_torrent(params)
-            return
-        params.flags |= lt.torrent_flags.paused
-        self._session.add_torrent(params).resume()  # which connects at once (see `download`)
+        self._session.async_add_torrent(params)
 
     def unseed(self, v2: bytes) -> None:
         """Stop offering what has this v2 infohash."""
@@ -154,6 +143,8 @@ class Session:
         params.info_hashes = hashes
         params.save_path = str(folder)
         params.flags = lt.torrent_flags.paused | lt.torrent_flags.duplicate_is_error
+        # Whom else to ask is told by the overlay, and whom not: peers would name the holder that is held in reserve.
+        params.flags |= lt.torrent_flags.disable_pex
         if in_order:
             params.flags |= lt.torrent_flags.sequential_download
         if not announced:

@@ -65,7 +65,8 @@ def libtorrent_settings(settings: SessionSettings, port: int) -> Any:
         "dht_restrict_search_ips": False,
         "dht_prefer_verified_node_ids": False,
         "dht_ignore_dark_internet": False,
-        "close_redundant_connections": True,
+        # Who has all that it wants of a bundle goes on giving to others, and they to it.
+        "close_redundant_connections": False,
         "min_reconnect_time": 1,
         "peer_connect_timeout": 5,
         "utp_connect_timeout": 1000,

@@ -18,8 +18,10 @@ from libreseed.trust.records import Endpoint
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY = 0.2
+_FLEET_RETRY = 1.0
 _LAST_RETRY = 4.0
-"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last.
+"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last. Among
+many who fetch the same, whose pieces come when others have them, it is not so soon.
 
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
@@ -47,6 +49,7 @@ class Transfer(ABC):
     ) -> None:
         self.peers: set[Endpoint] = set(peers)
         self._place = (0, 1)
+        self._reserved: Endpoint | None = None
         self._session = session
         self._hashes = hashes
         self._folder = folder
@@ -66,13 +69,23 @@ class Transfer(ABC):
 
     async def __aenter__(self) -> Self:
         self._progressed = asyncio.get_running_loop().time()
-        self._start(_FIRST_RETRY)
+        self._start(_FIRST_RETRY if self._place[1] < 2 else _FLEET_RETRY)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
         self._leave()
+        self._stop_looking()
+
+    def detach(self) -> Callable[[], None]:
+        """Let the torrent go on, for others, after this has been left; return what ends it. Its files must stay."""
+        handle, self._handle = self._handle, None
+        self._stop_looking()
+
+        def end() -> None:
+            if handle is not None:
+                self._session.forget(self._hashes, handle)
+
+        return end
 
     @property
     @abstractmethod
@@ -84,8 +97,8 @@ class Transfer(ABC):
         """Raise SwarmError for metadata of another torrent than was promised."""
 
     def add_peers(self, peers: Iterable[Endpoint]) -> None:
-        """Ask further peers."""
-        new = set(peers) - self.peers
+        """Ask further peers, but for one that is held in reserve."""
+        new = set(peers) - self.peers - {self._reserved}
         self.peers |= new
         if new and self._handle is not None:
             self._session.add_peers(self._handle, new)
@@ -105,9 +118,11 @@ class Transfer(ABC):
         """Ask this one only when the others do not deliver (see `swarm.reserve`)."""
         loop = asyncio.get_running_loop()
         reserve = Reserve(self._place[0], loop.time())
+        self._reserved = holder
 
         def look() -> None:
             if self._handle is None or reserve.is_needed(self._session.progress(self._handle), loop.time()):
+                self._reserved = None
                 self.add_peers([holder])
             else:
                 self._looking = loop.call_later(_LOOK, look)
@@ -136,6 +151,11 @@ class Transfer(ABC):
     def _watch(self, retry: float) -> None:
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
+
+    def _stop_looking(self) -> None:
+        for timer in (self._retry, self._looking):
+            if timer is not None:
+                timer.cancel()
 
     def _leave(self) -> None:
         if self._retry is not None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import LibreseedError, UnavailableError
@@ -15,7 +16,7 @@ from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, BundleDownload
-from libreseed.swarm.bundler import Bundler
+from libreseed.swarm.offers import Offers
 from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef, Endpoint
@@ -28,11 +29,7 @@ STALL = 2.0
 """Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
 
 
-Outcome = BlobRef | Introduction
-"""A blob that has come, or who else fetches it: then it is to be fetched by its own torrent, together with them."""
-
-
-def _new_future() -> "asyncio.Future[Outcome]":
+def _new_future() -> "asyncio.Future[BlobRef | None]":
     return asyncio.get_running_loop().create_future()
 
 
@@ -49,9 +46,9 @@ class Part:
     shared: bool
     tarball: Tarball | None
     in_demand: bool = False
-    outcome: "asyncio.Future[Outcome]" = field(default_factory=_new_future)
+    outcome: "asyncio.Future[BlobRef | None]" = field(default_factory=_new_future)
 
-    def settle(self, outcome: Outcome | LibreseedError) -> None:
+    def settle(self, outcome: BlobRef | LibreseedError | None) -> None:
         """Tell what became of it, unless that was told, or nobody waits any more."""
         if self.outcome.done():
             return
@@ -65,9 +62,9 @@ class BundleFetcher:
     """The bundles that are under way to this node."""
 
     def __init__(
-        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, bundler: Bundler
+        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, offers: Offers
     ) -> None:
-        self._bundler = bundler
+        self._offers = offers
         self._overlay = overlay
         self._session = session
         self._blobs = blobs
@@ -75,15 +72,15 @@ class BundleFetcher:
         self._lines: dict[Endpoint, _Line] = {}
         self._tasks = Tasks()
 
-    async def fetch(self, holder: Endpoint, part: Part) -> Outcome:
-        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. An Introduction: it is
-        to be fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
+    async def fetch(self, holder: Endpoint, part: Part) -> BlobRef | None:
+        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. None: it is to be
+        fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
 
         Raises UnavailableError when the neighbour ceases to deliver, IntegrityError when it has wrong bytes,
         SwarmError, StoreError.
         """
         if part.ref.length > MAX_FILE:
-            return Introduction()
+            return None
         line = self._lines.get(holder)
         if line is None:
             line = self._lines[holder] = _Line(lambda line, parts: self._tasks.start(self._run(holder, line, parts)))
@@ -114,7 +111,7 @@ class BundleFetcher:
             for outcome in await asyncio.gather(*taking, return_exceptions=True):
                 if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
                     raise outcome
-        _settle(parts, Introduction())
+        _settle(parts, None)
 
     async def _take(
         self,
@@ -125,10 +122,6 @@ class BundleFetcher:
         introduction: Introduction,
     ) -> None:
         """Fetch of one bundle what is still unclaimed of what was asked for, and what else of it is wanted."""
-        own = next((part for part in unclaimed.values() if part.ref.v2 == v2), None)
-        if own is not None:
-            unclaimed.pop(own.ref.sha512).settle(introduction)
-            return
         mine: dict[bytes, Part] = {}
 
         def choose(lengths: Mapping[bytes, int]) -> Collection[bytes]:
@@ -137,7 +130,7 @@ class BundleFetcher:
             mine.update((part.ref.sha512, part) for part in line.claim(lengths))
             return mine.keys()
 
-        folder = self._blobs.incoming_dir()
+        folder, goes_on = self._blobs.incoming_dir(), False
         peers = introduction.peers if introduction.number else (holder, *introduction.peers)
         try:
             async with BundleDownload(self._session, v2, folder, peers=peers, stall=STALL, choose=choose) as download:
@@ -147,18 +140,34 @@ class BundleFetcher:
                 await download.first_piece()
                 line.tell_started(mine.values())
                 await download.complete()
-            files = download.files or {}
-            incoming = [Incoming(files[digest], digest, part.shared, part.tarball) for digest, part in mine.items()]
-            for part, outcome in zip(mine.values(), await self._seeding.add_files(incoming), strict=True):
-                part.settle(outcome)
-            if download.is_whole:
-                self._bundler.offer([*mine], download.peers)
+                if await self._store(download.files or {}, mine):
+                    goes_on = True
+                    self._pass_on(v2, mine, download, folder)
         except LibreseedError as error:
             _settle(mine.values(), error)
             raise
         finally:
             _settle(mine.values(), UnavailableError("The bundle was given up."))
-            await self._blobs.discard(folder)
+            if not goes_on:
+                await self._blobs.discard(folder)
+
+    async def _store(self, files: Mapping[bytes, Path], parts: Mapping[bytes, Part]) -> bool:
+        """Check and store what has come; tell whether all of it was right."""
+        incoming = [Incoming(files[digest], digest, part.shared, part.tarball) for digest, part in parts.items()]
+        outcomes = await self._seeding.add_files(incoming, keep=True)
+        for part, outcome in zip(parts.values(), outcomes, strict=True):
+            part.settle(outcome)
+        return all(isinstance(outcome, BlobRef) for outcome in outcomes)
+
+    def _pass_on(self, v2: bytes, digests: Collection[bytes], download: BundleDownload, folder: Path) -> None:
+        """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew."""
+        end_torrent = download.detach()
+
+        def end() -> None:
+            end_torrent()
+            self._tasks.start(self._blobs.discard(folder))
+
+        self._offers.keep(v2, digests, end)
 
 
 class _Line:
@@ -208,7 +217,7 @@ class _Line:
         self._due = False
         parts = self._next()
         if len(parts) == 1 and not parts[0].in_demand:
-            parts[0].settle(Introduction())
+            parts[0].settle(None)
         elif parts:
             self._under_way += 1
             self._give(self, parts)
@@ -222,6 +231,6 @@ class _Line:
         return parts
 
 
-def _settle(parts: Iterable[Part], outcome: Introduction | LibreseedError) -> None:
+def _settle(parts: Iterable[Part], outcome: LibreseedError | None) -> None:
     for part in parts:
         part.settle(outcome)

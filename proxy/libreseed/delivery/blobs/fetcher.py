@@ -15,8 +15,8 @@ from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.store.blobs import BlobStore
-from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.download import Download
+from libreseed.swarm.offers import Offers
 from libreseed.swarm.seeding import Seeding, Tarball
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef, Endpoint
@@ -30,7 +30,7 @@ _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
 """Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
-_DIRECT_LARGE = 2
+_DIRECT = 2
 """Hosts that fetch a large blob from its holder at once; later ones get it from these, and from each other."""
 _MEET_AGAIN = 0.25
 """Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
@@ -63,13 +63,13 @@ class SwarmFetcher:
     """Fetches blobs into the store and seeds them on."""
 
     def __init__(
-        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, bundler: Bundler
+        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, offers: Offers
     ) -> None:
         self.overlay = overlay
         self.session = session
         self.blobs = blobs
         self.seeding = seeding
-        self.bundles = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, bundler=bundler)
+        self.bundles = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, offers=offers)
         self.distrusted: set[Endpoint] = set()
         """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
 
@@ -184,7 +184,7 @@ class _BlobFetch:
         holder, *others = peers
         folder = self._fetcher.blobs.incoming_dir()
         introduction = introduction or Introduction()
-        held_back = introduction.number >= (_DIRECT_LARGE if ref.length >= FROM_MANY else 1)
+        held_back = introduction.number >= _DIRECT
         asked = [*introduction.peers, *others] if held_back else [holder, *introduction.peers, *others]
         download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
         download.introduce((), introduction.number, introduction.count)
@@ -210,18 +210,16 @@ class _BlobFetch:
         part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.askers > 1)
         try:
             found = await self._fetcher.bundles.fetch(holder, part)
-            if isinstance(found, Introduction) and ref.length >= FROM_MANY:
-                found = await self._fetcher.overlay.join(holder, ref.sha512) or found
         except LibreseedError as error:
             if isinstance(error, IntegrityError):
                 self._distrust([holder], error)
             if others := self._bundled.pop(ref):
                 self._offer(ref, others)
             raise
-        if isinstance(found, BlobRef):
-            return found
-        self._offer(ref, [holder, *self._bundled.pop(ref)], found)
-        return None
+        if found is None:
+            met = await self._fetcher.overlay.join(holder, ref.sha512) if ref.length >= FROM_MANY else None
+            self._offer(ref, [holder, *self._bundled.pop(ref)], met)
+        return found
 
     async def _attempt(self, download: Download) -> BlobRef:
         request = self._request
