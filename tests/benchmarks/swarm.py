@@ -175,6 +175,7 @@ def main() -> None:
     options.add_argument("--what", nargs="*", default=["big", "small"])
     options.add_argument("--ways", nargs="*", default=["curl", "ci"])
     options.add_argument("--count", type=int, default=160)
+    options.add_argument("--largest", type=int, default=4_000_000)
     options.add_argument("--http", action="store_true")
     options.add_argument("--keep", action="store_true")
     chosen = options.parse_args()
@@ -186,7 +187,7 @@ def main() -> None:
         folder = Path(name)
         print(HEADER, flush=True)
         for what in chosen.what:
-            packages = big_package() if what == "big" else small_packages(chosen.count)
+            packages = big_package() if what == "big" else small_packages(chosen.count, chosen.largest)
             root = folder / f"seed-{what}"
             fill(root, packages)
             for count in chosen.hosts:

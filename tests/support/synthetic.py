@@ -58,11 +58,11 @@ def big_package(size: int = 60_000_000) -> list[Package]:
     return [make_package("big", size, 0)]
 
 
-def small_packages(count: int) -> list[Package]:
+def small_packages(count: int, largest: int = 4_000_000) -> list[Package]:
     """Packages with sizes as npm's are spread: a median of 18 KB, a few of megabytes."""
     sizes = random.Random(1)
     return [
-        make_package(f"small-{number:04}", min(4_000_000, max(900, int(sizes.lognormvariate(9.8, 1.6)))), number)
+        make_package(f"small-{number:04}", min(largest, max(900, int(sizes.lognormvariate(9.8, 1.6)))), number)
         for number in range(count)
     ]
 

@@ -1,6 +1,6 @@
 """Makes the bundles that others ask for, of what this node holds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, Member
@@ -16,11 +16,12 @@ class Bundler:
         self._blobs = blobs
         self._held = held
 
-    def bundle(self, digests: Iterable[bytes]) -> list[bytes]:
+    def bundle(self, digests: Iterable[bytes], fetched: Collection[bytes] = ()) -> list[bytes]:
         """Return the v2 infohashes of torrents that have those of these blobs that are shared and small enough.
 
-        Those of earlier askers that have many of them come first: then all fetch one torrent, and give to each other.
-        What is left goes into a new one, unless there is no room. At most 48 blobs, 4 torrents.
+        Those of earlier askers that have many of them come first, then the own torrents of what somebody else has
+        `fetched` by that lately: so all fetch the same torrents, and give to each other. What is left goes into a new
+        one, unless there is no room.
         """
         digests = [*digests]
         members = self._members(digests)
@@ -31,6 +32,8 @@ class Bundler:
         for v2 in found:
             for digest in self._offers.digests(v2):
                 members.pop(digest, None)
+        alone = [members.pop(digest) for digest in [*members] if digest in fetched]
+        found += [self._held[each.digest].ref.v2 for each in alone]
         if 0 < len(members) <= MAX_FILES:
             new = self._offers.offer([*members.values()], [self._blobs.path(digest) for digest in members])
             found += [new] if new else []

@@ -29,7 +29,11 @@ STALL = 2.0
 """Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
 
 
-def _new_future() -> "asyncio.Future[BlobRef | None]":
+Outcome = BlobRef | Introduction
+"""A blob that has come; or who else fetches it by its own torrent, by which it is to be fetched here too."""
+
+
+def _new_future() -> "asyncio.Future[Outcome]":
     return asyncio.get_running_loop().create_future()
 
 
@@ -46,9 +50,9 @@ class Part:
     shared: bool
     tarball: Tarball | None
     in_demand: bool = False
-    outcome: "asyncio.Future[BlobRef | None]" = field(default_factory=_new_future)
+    outcome: "asyncio.Future[Outcome]" = field(default_factory=_new_future)
 
-    def settle(self, outcome: BlobRef | LibreseedError | None) -> None:
+    def settle(self, outcome: Outcome | LibreseedError) -> None:
         """Tell what became of it, unless that was told, or nobody waits any more."""
         if self.outcome.done():
             return
@@ -72,15 +76,15 @@ class BundleFetcher:
         self._lines: dict[Endpoint, _Line] = {}
         self._tasks = Tasks()
 
-    async def fetch(self, holder: Endpoint, part: Part) -> BlobRef | None:
-        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. None: it is to be
-        fetched by its own torrent, for nothing else is wanted, or the neighbour makes no bundle with it.
+    async def fetch(self, holder: Endpoint, part: Part) -> Outcome:
+        """Fetch a blob from a neighbour, with others that are wanted of it, and store and seed it. An
+        Introduction: by its own torrent instead, for nothing else is wanted, or the neighbour makes no bundle with it.
 
         Raises UnavailableError when the neighbour ceases to deliver, IntegrityError when it has wrong bytes,
         SwarmError, StoreError.
         """
         if part.ref.length > MAX_FILE:
-            return None
+            return Introduction()
         line = self._lines.get(holder)
         if line is None:
             line = self._lines[holder] = _Line(lambda line, parts: self._tasks.start(self._run(holder, line, parts)))
@@ -111,7 +115,7 @@ class BundleFetcher:
             for outcome in await asyncio.gather(*taking, return_exceptions=True):
                 if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
                     raise outcome
-        _settle(parts, None)
+        _settle(parts, Introduction())
 
     async def _take(
         self,
@@ -122,6 +126,10 @@ class BundleFetcher:
         introduction: Introduction,
     ) -> None:
         """Fetch of one bundle what is still unclaimed of what was asked for, and what else of it is wanted."""
+        own = next((part for part in unclaimed.values() if part.ref.v2 == v2), None)
+        if own is not None:
+            unclaimed.pop(own.ref.sha512).settle(introduction)
+            return
         mine: dict[bytes, Part] = {}
 
         def choose(lengths: Mapping[bytes, int]) -> Collection[bytes]:
@@ -217,7 +225,7 @@ class _Line:
         self._due = False
         parts = self._next()
         if len(parts) == 1 and not parts[0].in_demand:
-            parts[0].settle(None)
+            parts[0].settle(Introduction())
         elif parts:
             self._under_way += 1
             self._give(self, parts)
@@ -231,6 +239,6 @@ class _Line:
         return parts
 
 
-def _settle(parts: Iterable[Part], outcome: LibreseedError | None) -> None:
+def _settle(parts: Iterable[Part], outcome: Outcome | LibreseedError) -> None:
     for part in parts:
         part.settle(outcome)

@@ -17,7 +17,7 @@ from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.download import Download
 from libreseed.swarm.offers import Offers
-from libreseed.swarm.seeding import Seeding, Tarball
+from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -184,7 +184,7 @@ class _BlobFetch:
         holder, *others = peers
         folder = self._fetcher.blobs.incoming_dir()
         introduction = introduction or Introduction()
-        held_back = introduction.number >= _DIRECT
+        held_back = introduction.number >= (_DIRECT if ref.length >= FROM_MANY else 1)
         asked = [*introduction.peers, *others] if held_back else [holder, *introduction.peers, *others]
         download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
         download.introduce((), introduction.number, introduction.count)
@@ -216,10 +216,12 @@ class _BlobFetch:
             if others := self._bundled.pop(ref):
                 self._offer(ref, others)
             raise
-        if found is None:
-            met = await self._fetcher.overlay.join(holder, ref.sha512) if ref.length >= FROM_MANY else None
-            self._offer(ref, [holder, *self._bundled.pop(ref)], met)
-        return found
+        if isinstance(found, BlobRef):
+            return found
+        if ref.length >= FROM_MANY:
+            found = await self._fetcher.overlay.join(holder, ref.sha512) or found
+        self._offer(ref, [holder, *self._bundled.pop(ref)], found)
+        return None
 
     async def _attempt(self, download: Download) -> BlobRef:
         request = self._request
@@ -231,13 +233,18 @@ class _BlobFetch:
                 async for piece in download.pieces():
                     await spooled.write(piece)
             await download.complete()
-        try:
-            return await self._fetcher.seeding.add_file(
-                download.file, request.digest, shared=request.shared, tarball=request.tarball
-            )
-        except IntegrityError as error:
-            self._distrust(download.peers, error)
-            raise
+            # Its torrent goes on for others until it is seeded from the store.
+            return await self._store(download)
+
+    async def _store(self, download: Download) -> BlobRef:
+        request = self._request
+        incoming = Incoming(download.file, request.digest, request.shared, request.tarball)
+        (outcome,) = await self._fetcher.seeding.add_files([incoming], keep=True)
+        if isinstance(outcome, IntegrityError):
+            self._distrust(download.peers, outcome)
+        if isinstance(outcome, LibreseedError):
+            raise outcome
+        return outcome
 
     async def _meet_others(self, download: Download) -> None:
         """Tell those who hold a large blob that it is fetched here, and ask those who fetch it too, as long as it

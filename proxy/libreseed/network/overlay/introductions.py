@@ -60,6 +60,13 @@ class Introductions:
             self._askers.popitem(last=False)
         return Introduction(number, len(askers), others)
 
+    def others(self, key: bytes, asker: Endpoint | None) -> bool:
+        """Tell whether anybody else fetches `key`."""
+        askers = self._live(key)
+        if askers:
+            self._askers[key] = askers
+        return any(endpoint != asker for endpoint in askers)
+
     def _live(self, key: bytes) -> OrderedDict[Endpoint, _Asker]:
         askers = self._askers.pop(key, OrderedDict())
         deadline = self._clock() - LIFETIME

@@ -35,8 +35,10 @@ BLOBS_PER_DATAGRAM = 14
 """Blobs announced, or asked about, in one request: as many stay under 1200 bytes, so that nothing is fragmented."""
 BUNDLED = 48
 """Blobs asked for in one request: as many targets stay under 1200 bytes."""
-MAX_BUNDLES = 4
+MAX_BUNDLES = 16
 """Torrents in one answer."""
+MAX_NAMED = 8
+"""Peers that are named for each of several torrents, so that the answer stays under one datagram."""
 _PEER4, _PEER6 = 6, 18
 _NODE4, _NODE6 = ID_LENGTH + _PEER4, ID_LENGTH + _PEER6
 
@@ -140,9 +142,9 @@ def read_joined(fields: list[Any], told_by: str) -> Introduction:
     return _read_introduction(fields[2:], told_by)
 
 
-def pack_introduction(introduction: Introduction) -> list[Any]:
+def pack_introduction(introduction: Introduction, most: int = MAX_TOLD) -> list[Any]:
     """Return what an answer says of who else fetches the same: number, count, IPv4 and IPv6 endpoints (BEP 5, 32)."""
-    packed = [pack_endpoint(endpoint) for endpoint in introduction.peers]
+    packed = [pack_endpoint(endpoint) for endpoint in introduction.peers[:most]]
     by_family = [b"".join(each for each in packed if len(each) == size) for size in (_PEER4, _PEER6)]
     return [introduction.number, introduction.count, *by_family]
 

@@ -72,7 +72,7 @@ class Overlay:
         settings: OverlaySettings,
         storage: OverlayStorage,
         *,
-        bundle: MakeBundles = lambda _: (),
+        bundle: MakeBundles = lambda *_: (),
         validator: Validator = validate_package,
     ) -> None:
         self.p2p_port = settings.p2p_port
@@ -195,16 +195,17 @@ class Overlay:
         parts = self._parts
         target = target_of(content_key(digest))
         seen: set[Claim] = set()
-        for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
-            seen.add(claim)
-            yield claim
+        # A neighbour says who else fetches it; a claim that was announced does not.
         if nearby and (holder := await parts.inquiry.holder(target)) is not None:
             for claim in _claims([holder.claim], digest, holder.address):
-                if claim not in seen:
-                    seen.add(claim)
-                    yield replace(claim, askers=holder.askers)
+                seen.add(claim)
+                yield replace(claim, askers=holder.askers)
                 if claim.length < FROM_MANY:
                     return
+        for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
+            if claim not in seen:
+                seen.add(claim)
+                yield claim
         async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:
             async for peer, found in answers:
                 for claim in _claims(found.values, digest, peer.address):

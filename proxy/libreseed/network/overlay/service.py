@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
 from libreseed.network.addresses import Address
 from libreseed.network.overlay import messages
 from libreseed.network.overlay.claims import ClaimBook, HeldBlob, pack_self, read_blobs
 from libreseed.network.overlay.introductions import Introductions
-from libreseed.network.overlay.messages import Want
+from libreseed.network.overlay.messages import MAX_BUNDLES, MAX_NAMED, Want
 from libreseed.network.overlay.neighbours import Neighbours
 from libreseed.network.overlay.recordbook import RecordBook
 from libreseed.network.overlay.routing import Peer
@@ -20,8 +20,9 @@ from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-MakeBundles = Callable[[Sequence[bytes]], Sequence[bytes]]
-"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on; at most 4."""
+MakeBundles = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
+"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on. The second argument
+are those of them that somebody else fetches by their own torrents."""
 
 
 class Service:
@@ -109,16 +110,18 @@ class Service:
 
     def _bundle(self, sender: Address, fields: Fields) -> Fields:
         asker = self._asker(sender, self._meet(sender, fields))
-        found = [self._own_blobs.get(target) for target in messages.read_bundle(fields)]
-        bundles = self._bundle_own([own.digest for own in found if own is not None])
-        return self._answer([[v2, *self._introduce(v2, asker)] for v2 in bundles])
+        found = {target: own for target in messages.read_bundle(fields) if (own := self._own_blobs.get(target))}
+        fetched = {own.digest for target, own in found.items() if self._introductions.others(target, asker)}
+        # Who else fetches a blob by its own torrent has told us so by asking whether we have it.
+        keys = {own.v2: target for target, own in found.items()}
+        bundles = self._bundle_own([own.digest for own in found.values()], fetched)[:MAX_BUNDLES]
+        entries = [(v2, self._introductions.introduce(keys.get(v2, v2), asker)) for v2 in bundles]
+        return self._answer([[v2, *messages.pack_introduction(met, MAX_NAMED)] for v2, met in entries])
 
     def _join(self, sender: Address, fields: Fields) -> Fields:
         asker = self._asker(sender, self._meet(sender, fields))
-        return self._answer(*self._introduce(messages.read_join(fields), asker))
-
-    def _introduce(self, key: bytes, asker: Endpoint | None) -> Fields:
-        return messages.pack_introduction(self._introductions.introduce(key, asker))
+        met = self._introductions.introduce(messages.read_join(fields), asker)
+        return self._answer(*messages.pack_introduction(met))
 
     def _asker(self, sender: Address, header: messages.Header) -> Endpoint | None:
         """Return where others may reach who asks. Only a peer that has answered us from its address is named to others:
