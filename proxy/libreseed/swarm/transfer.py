@@ -101,7 +101,7 @@ class Transfer(ABC):
         if self._retry is not None:
             self._retry.cancel()
         if self._handle is not None:
-            self._session.forget(self._hashes, self._handle)
+            self._session.forget(self._handle)
             self._handle = None
 
     def _check_progress(self, retry: float, progressed: float) -> None:
@@ -149,7 +149,7 @@ class Transfer(ABC):
                 alert.handle.flush_cache()
                 return
             case lt.cache_flushed_alert():
-                # The alert also comes of pausing and of an earlier try; only after the last piece does it count.
+                # The alert also comes of pausing; only after the last piece does it count.
                 if not self._whole:
                     return
                 self._flushed = True
