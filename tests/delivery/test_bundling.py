@@ -76,7 +76,7 @@ def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[byt
     download = fetcher.session.download
 
     def noted(hashes: Any, *arguments: Any, announced: bool) -> Any:
-        assert NOWHERE not in fetcher.session._handlers
+        assert NOWHERE not in seeded(fetcher.session)
         begun.append(hashes.v2.to_bytes())
         return download(hashes, *arguments, announced=announced)
 
@@ -243,6 +243,6 @@ async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, fetcher: Swa
     fetching = asyncio.create_task(fetch(fetcher, refs))
     await asked.wait()
     await fetcher.close()
-    assert fetcher.session._handlers.keys() <= {ref.v2 for ref in refs}
+    assert seeded(fetcher.session) <= {ref.v2 for ref in refs}
     fetching.cancel()
     await asyncio.wait([fetching])

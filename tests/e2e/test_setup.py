@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import run, tool, tools, write_project
+from support.clients import run, tool, write_project
 from support.nodes import NodeProcess, Nodes, libreseed
 from support.packages import make_tarball, manifest_of
 from upstream.fake_registry import FakeRegistry, Reply
@@ -53,7 +53,7 @@ def commands() -> dict[str, str]:
         "npm": "npm",
         "pnpm": str(tool("pnpm@12")),
         "yarn1": str(tool("yarn@1")),
-        "yarn4": str(tools("yarn-4", "@yarnpkg/cli-dist@4") / "node_modules" / ".bin" / "yarn"),
+        "yarn4": str(tool("yarn@4")),
         "bun": str(tool("bun@1")),
     }
 
