@@ -46,5 +46,5 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in names[-5:]:
         with pytest.raises(ForbiddenError):
             limit.take(name)
-    for name in names[:-5]:
+    for name in reversed(names[:-5]):
         limit.take(name)
