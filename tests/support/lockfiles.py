@@ -1,8 +1,9 @@
 """Committed lock files: the projects that tests and benchmarks install, pinned to the last version.
 
 The files name no registry: npm finds a tarball by its name and version, and LibreSeed does as well. `npm install
---package-lock-only --omit-lockfile-registry-resolved` in a project's folder pins it anew; all that is in a lock file
-must be had still, for `npm ci` refuses one that lacks so much as an optional package for another system.
+--package-lock-only --omit-lockfile-registry-resolved` in a project's folder pins it anew. An optional package that has
+gone from the registry npm leaves out of a lock file that its own `npm ci` then refuses: so take no version of a package
+that names such a one, as Vite 8.4.0 does.
 """
 
 import json
