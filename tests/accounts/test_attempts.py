@@ -39,7 +39,12 @@ def test_right_ones_do_not_count() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "_REMEMBERED", 5)
-    limit = Attempts(3, 60.0, Clock())
-    for number in range(50):
-        limit.take(f"name {number}")
-    assert len(limit._buckets) == 5
+    limit = Attempts(1, 60.0, Clock())
+    names = [f"name {number}" for number in range(50)]
+    for name in names:
+        limit.take(name)
+    for name in names[-5:]:
+        with pytest.raises(ForbiddenError):
+            limit.take(name)
+    for name in reversed(names[:-5]):
+        limit.take(name)

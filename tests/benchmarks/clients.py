@@ -12,32 +12,32 @@ from support.nodes import running_nodes
 from support.projects import CLIENTS, install_thrice
 
 DEPENDENCIES = {
-    "@babel/core": "^7.24.0",
-    "@babel/preset-env": "^7.24.0",
-    "@babel/preset-react": "^7.24.0",
-    "autoprefixer": "^10.4.0",
-    "axios": "^1.7.0",
-    "chalk": "^5.0.0",
-    "commander": "^12.0.0",
-    "css-loader": "^7.0.0",
-    "eslint": "^9.0.0",
-    "eslint-plugin-import": "^2.29.0",
-    "eslint-plugin-react": "^7.34.0",
-    "express": "^5.0.0",
-    "jest": "^29.7.0",
-    "lodash": "^4.17.21",
-    "mocha": "^10.0.0",
-    "postcss": "^8.4.0",
-    "prettier": "^3.0.0",
-    "react": "^19.0.0",
-    "react-dom": "^19.0.0",
-    "rollup": "^4.0.0",
-    "style-loader": "^4.0.0",
-    "tailwindcss": "^3.4.0",
-    "typescript": "^5.4.0",
-    "vite": "^8.0.0",
-    "webpack": "^5.90.0",
-    "webpack-cli": "^5.1.0",
+    "@babel/core": "7.29.13",
+    "@babel/preset-env": "7.29.14",
+    "@babel/preset-react": "7.29.7",
+    "autoprefixer": "10.7.0",
+    "axios": "1.21.1",
+    "chalk": "5.6.2",
+    "commander": "12.1.0",
+    "css-loader": "7.1.5",
+    "eslint": "9.39.5",
+    "eslint-plugin-import": "2.32.0",
+    "eslint-plugin-react": "7.37.5",
+    "express": "5.3.0",
+    "jest": "29.7.0",
+    "lodash": "4.18.1",
+    "mocha": "10.8.2",
+    "postcss": "8.5.33",
+    "prettier": "3.10.1",
+    "react": "19.3.1",
+    "react-dom": "19.3.1",
+    "rollup": "4.68.8",
+    "style-loader": "4.0.0",
+    "tailwindcss": "3.4.19",
+    "typescript": "5.9.3",
+    "vite": "8.3.8",
+    "webpack": "5.113.0",
+    "webpack-cli": "5.1.4",
 }
 
 
@@ -46,7 +46,7 @@ def main(*names: str) -> None:
         folder = Path(temporary)
         with running_nodes(folder) as nodes:
             for name in names or CLIENTS:
-                for installed in install_thrice(name, nodes, folder / "installs", DEPENDENCIES):
+                for installed in install_thrice(name, nodes, folder / "installs", DEPENDENCIES, {}):
                     assert installed.state == "cold" or installed.sources == {"store"}, installed.sources
                     assert not installed.failed, installed.failed
                     count = len(installed.tarballs)

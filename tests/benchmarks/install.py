@@ -3,19 +3,18 @@
 Every figure is proved by its path: the newcomer has no upstream, and each answer's X-Libreseed-Source is counted.
 """
 
-import json
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from support.clients import Npm, run, write_project
+from support.clients import Npm, run, write_locked
+from support.lockfiles import tarballs
 from support.nodes import NodeProcess, Nodes, running_nodes
 
 ROUNDS = 3
-PROJECTS = {"express": {"express": "^5.0.0"}, "eslint": {"eslint": "^9.0.0"}}
+PROJECTS = ("express", "eslint")
 
 
 def main() -> None:
@@ -23,24 +22,20 @@ def main() -> None:
         folder = Path(name)
         with running_nodes(folder) as nodes:
             mirror = nodes.start("mirror")
-            locks = {project: fill(mirror, folder, project) for project in PROJECTS}
+            for project in PROJECTS:
+                fill(mirror, folder, project)
             mirror.settled()
-            bench_ci(nodes, mirror, folder, locks["express"])
-            bench_tarballs(nodes, mirror, list(locks.values()))
+            bench_ci(nodes, mirror, folder)
+            bench_tarballs(nodes, mirror)
 
 
-def fill(mirror: NodeProcess, folder: Path, project: str) -> str:
-    """Install a project through the mirror; return its lock file."""
-    at_mirror = write_project(folder / "at-mirror" / project, manifest(project))
-    Npm(folder / f"npm-mirror-{project}", mirror).run(at_mirror, "install", "--ignore-scripts")
-    return (at_mirror / "package-lock.json").read_text()
+def fill(mirror: NodeProcess, folder: Path, project: str) -> None:
+    """Install a project through the mirror."""
+    at_mirror = write_locked(folder / "at-mirror" / project, project, mirror.url)
+    Npm(folder / f"npm-mirror-{project}", mirror).run(at_mirror, "ci", "--ignore-scripts")
 
 
-def manifest(project: str) -> dict[str, object]:
-    return {"name": project, "version": "1.0.0", "dependencies": PROJECTS[project]}
-
-
-def bench_ci(nodes: Nodes, mirror: NodeProcess, folder: Path, lock: str) -> None:
+def bench_ci(nodes: Nodes, mirror: NodeProcess, folder: Path) -> None:
     """Time `npm ci` of the express lock file, each time with an empty npm cache."""
     seconds: dict[str, list[float]] = {"swarm": [], "store": [], "upstream": []}
     tarballs = 0
@@ -49,13 +44,13 @@ def bench_ci(nodes: Nodes, mirror: NodeProcess, folder: Path, lock: str) -> None
         npm = Npm(folder / f"npm-{number}", newcomer)
         for source in ("swarm", "store"):
             before = len(newcomer.tarball_sources())
-            seconds[source].append(time_ci(npm, folder, lock))
+            seconds[source].append(time_ci(npm, folder, mirror.url))
             sources = newcomer.tarball_sources()[before:]
             assert set(sources) == {source}, sources
             tarballs = len(sources)
         newcomer.stop()
         direct = Npm(folder / f"npm-direct-{number}", newcomer)
-        seconds["upstream"].append(time_ci(direct, folder, lock, upstream=True))
+        seconds["upstream"].append(time_ci(direct, folder, mirror.url, upstream=True))
     print(f"npm ci of express ({tarballs} tarballs), empty npm cache, median of {ROUNDS}:")
     floor = statistics.median(seconds["upstream"])
     for source, values in seconds.items():
@@ -64,11 +59,10 @@ def bench_ci(nodes: Nodes, mirror: NodeProcess, folder: Path, lock: str) -> None
         print(f"  {middle:6.2f} s  {middle / floor:5.2f} x upstream   {how}")
 
 
-def time_ci(npm: Npm, folder: Path, lock: str, *, upstream: bool = False) -> float:
+def time_ci(npm: Npm, folder: Path, locked_to: str, *, upstream: bool = False) -> float:
     npm.clear_cache()
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        project = write_project(Path(name), manifest("express"))
-        (project / "package-lock.json").write_text(lock)
+        project = write_locked(Path(name), "express", locked_to)
         environment = npm.environment
         if upstream:
             registry = run(["npm", "config", "get", "registry"], folder).stdout.strip()
@@ -78,15 +72,10 @@ def time_ci(npm: Npm, folder: Path, lock: str, *, upstream: bool = False) -> flo
         return time.perf_counter() - started
 
 
-def bench_tarballs(nodes: Nodes, mirror: NodeProcess, locks: list[str]) -> None:
+def bench_tarballs(nodes: Nodes, mirror: NodeProcess) -> None:
     """Time one cold tarball after the other: the lookup of its holders, the torrent, the checks and the store."""
     newcomer = nodes.start("newcomer-tarballs", "--upstream", "none", bootstrap=mirror)
-    wanted = {
-        urlsplit(entry["resolved"]).path: entry["integrity"]
-        for lock in locks
-        for entry in json.loads(lock)["packages"].values()
-        if "resolved" in entry
-    }
+    wanted = {path: integrity for project in PROJECTS for path, integrity in tarballs(project).items()}
     times, lengths = [], []
     for path, integrity in wanted.items():
         started = time.perf_counter()

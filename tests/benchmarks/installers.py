@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.clients import write_project
-from support.manifests import LARGE
+from support.lockfiles import NPM, lock_file, manifest
 from support.nodes import NodeProcess, Nodes, running_nodes
 from support.registry_clients import AnyClient
 from support.trees import difference
@@ -53,7 +53,9 @@ def main(parent: str | None = None) -> None:
         node = nodes.start("node", observed=False)
         print("filling the node from the upstream …", flush=True)
         warm = {name: AnyClient(name, folder / "warm" / name, node.url) for name in CLIENTS}
-        locks = {name: fill(warm[name], folder) for name in CLIENTS}
+        locks = {name: lock_file("large", client.kind.lock, node.url) for name, client in warm.items()}
+        for name, client in warm.items():
+            run_other(client, folder, locks[name])
         node.settled()
         compare_trees(folder, node, warm[OURS], locks[OURS])
         print(f"{'median of ' + str(ROUNDS):32}{'seconds':>10}{'CPU s':>10}{'MiB':>10}")
@@ -85,20 +87,12 @@ def astuple(cost: Cost) -> tuple[float, float, float]:
     return cost.seconds, cost.cpu, cost.memory
 
 
-def fill(client: AnyClient, folder: Path) -> str:
-    """Resolve and install, so that the client's cache and the node have everything; return the lock file."""
-    app = write_project(folder / "fill" / client.name, LARGE)
-    timed(client.words("install"), app, client.environment)
-    return (app / client.kind.lock).read_text()
-
-
-def new_project(folder: Path) -> Path:
-    return write_project(Path(tempfile.mkdtemp(prefix="app-", dir=folder)), LARGE)
+def new_project(folder: Path, file: str, lock: str) -> Path:
+    return write_project(Path(tempfile.mkdtemp(prefix="app-", dir=folder)), manifest("large"), **{file: lock})
 
 
 def run_other(client: AnyClient, folder: Path, lock: str) -> Cost:
-    app = new_project(folder)
-    (app / client.kind.lock).write_text(lock)
+    app = new_project(folder, client.kind.lock, lock)
     cost = timed(client.words("ci"), app, client.environment)
     assert (app / "node_modules/webpack/package.json").exists()
     return cost
@@ -122,8 +116,7 @@ def run_ours(folder: Path, nodes: Nodes, node: NodeProcess, lock: str, options: 
     """Time `libreseed ci`; a name with "own" has a new node that can only ask `node`."""
     cold = name.startswith("own")
     mine = nodes.start(name, "--upstream", "none", bootstrap=node, observed=False) if cold else node
-    app = new_project(folder)
-    (app / "package-lock.json").write_text(lock)
+    app = new_project(folder, NPM, lock)
     command = [*LIBRESEED_CI, "--json", "--registry", mine.url, *options]
     environment = AnyClient(OURS, folder / f"home-{name}", mine.url).environment
     if not cold:  # so that the unpacked files are there
@@ -147,8 +140,7 @@ def compare_trees(folder: Path, node: NodeProcess, npm: AnyClient, lock: str) ->
         "node_modules": npm.words("ci"),
     }
     for place, command in commands.items():
-        app = write_project(folder / f"compare-{len(trees)}", LARGE)
-        (app / "package-lock.json").write_text(lock)
+        app = new_project(folder, NPM, lock)
         timed(command, app, npm.environment)
         trees.append(app / place)
     differing = difference(*trees)

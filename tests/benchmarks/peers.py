@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from support.clients import run, tools, write_project
-from support.manifests import LARGE
+from support.lockfiles import lock_file, manifest
 from support.nodes import NodeProcess, running_nodes
 from support.registry_clients import KINDS, AnyClient
 
@@ -57,7 +57,7 @@ http {{
 
 @dataclass(frozen=True)
 class Way:
-    """A way to install: a client of the matrix, and its command. "ci" starts from the lock file that "install" made."""
+    """A way to install: a client of the matrix, and its command. "ci" starts from the committed lock file."""
 
     client: str
     command: str
@@ -101,7 +101,7 @@ def compare(folder: Path, node: NodeProcess, peers: Mapping[str, str]) -> None:
         for _ in range(ROUNDS):
             for peer, url in peers.items():
                 before = node.status()["served"]
-                seconds[peer].append(install(way, folder, url, locks[peer])[0])
+                seconds[peer].append(install(way, folder, url, locks[peer]))
                 if peer == "LibreSeed":
                     served = {key: value - before[key] for key, value in node.status()["served"].items()}
                     assert served["store"] > 0, served
@@ -116,24 +116,24 @@ def compare(folder: Path, node: NodeProcess, peers: Mapping[str, str]) -> None:
 
 def lock_for(way: Way, folder: Path, url: str) -> str:
     """Return the lock file that an install starts from, "" for one without; either way the registry is warm then."""
-    _, lock = install(Way(way.client, "install"), folder, url, "")
-    return lock if way.command == "ci" else ""
+    lock = lock_file("large", KINDS[way.client].lock, url) if way.command == "ci" else ""
+    install(way, folder, url, lock)
+    return lock
 
 
-def install(way: Way, folder: Path, url: str, lock: str) -> tuple[float, str]:
-    """Install into a new folder with empty caches; return the seconds and the lock file that there is then."""
+def install(way: Way, folder: Path, url: str, lock: str) -> float:
+    """Install into a new folder with empty caches; return the seconds."""
     home = Path(tempfile.mkdtemp(dir=folder))
     client = AnyClient(way.client, home / "home", url)
-    project = write_project(home / "app", LARGE)
+    project = write_project(home / "app", manifest("large"))
     if lock:
         (project / client.kind.lock).write_text(lock)
     started = time.perf_counter()
     run(client.words(way.command), project, client.environment | {"npm_config_audit": "false"})
     seconds = time.perf_counter() - started
     assert (project / "node_modules" / "webpack" / "package.json").exists()
-    lock = (project / client.kind.lock).read_text()
     shutil.rmtree(home)
-    return seconds, lock
+    return seconds
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def verdaccio(node: NodeProcess, folder: Path) -> Iterator[str]:
     folder.mkdir()
     port = free_port()
     (folder / "config.yaml").write_text(VERDACCIO.format(folder=folder, upstream=node.url))
-    program = tools("verdaccio", "verdaccio@6", overrides={"node-fetch": "2.7.0"}) / "node_modules/.bin/verdaccio"
+    program = tools("verdaccio") / "node_modules/.bin/verdaccio"
     command = [str(program), "--listen", f"127.0.0.1:{port}", "--config", str(folder / "config.yaml")]
     with ending(command, port):
         yield f"http://localhost:{port}"

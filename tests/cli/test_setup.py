@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from libreseed.cli.setup import setup_command
 from libreseed.errors import UnauthorizedError, UnavailableError
-from support.clients import run, tools, write_project
+from support.clients import run, tool, write_project
 from support.nodes import Nodes, running_nodes
 
 
@@ -23,7 +23,7 @@ def nodes(tmp_path: Path) -> Iterator[Nodes]:
 @pytest.fixture
 def yarn() -> Path:
     """yarn 4, which comes from the registry of the real home."""
-    return tools("yarn-4", "@yarnpkg/cli-dist@4") / "node_modules" / ".bin" / "yarn"
+    return tool("yarn@4")
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import Npm, run, write_project
+from support.clients import Npm, run, write_locked, write_project
+from support.lockfiles import NPM, manifest
 from support.nodes import NodeProcess, Nodes, libreseed
 
 pytestmark = pytest.mark.e2e
@@ -32,8 +33,7 @@ def test_any_node_killed_at_random_moments(nodes: Nodes, tmp_path: Path) -> None
     for number in range(MOMENTS):
         newcomer = nodes.start(f"newcomer-{number}", "--upstream", "none", bootstrap=mirror)
         npm = Npm(tmp_path / f"npm-{number}", newcomer)
-        project = write_project(tmp_path / f"app-{number}", _manifest())
-        (project / "package-lock.json").write_text(lock)
+        project = write_project(tmp_path / f"app-{number}", _manifest(), **{NPM: lock})
         victim = (newcomer, mirror, publisher)[number % 3]
 
         _kill_during(victim, npm, project, after=moments.randrange(60))
@@ -49,18 +49,14 @@ def test_any_node_killed_at_random_moments(nodes: Nodes, tmp_path: Path) -> None
 
 
 def _manifest() -> dict[str, object]:
-    return {
-        "name": "app",
-        "version": "1.0.0",
-        "dependencies": {"express": "^5.0.0", "hello-of-the-swarm": "^1.0.0"},
-    }
+    return manifest("express") | {"dependencies": manifest("express")["dependencies"] | {"hello-of-the-swarm": "1.0.0"}}
 
 
 def _lock_file(mirror: NodeProcess, publisher: NodeProcess, tmp_path: Path) -> str:
-    """Have the mirror fetch everything, and return the lock file."""
+    """Have the mirror fetch everything, and return the lock file, to which npm adds what was published."""
     libreseed("trust", "add", "hello-of-the-swarm", publisher.publisher(), "--root", str(mirror.root))
-    project = write_project(tmp_path / "at-mirror", _manifest())
-    Npm(tmp_path / "npm-mirror", mirror).run(project, "install")
+    project = write_locked(tmp_path / "at-mirror", "express", mirror.url)
+    Npm(tmp_path / "npm-mirror", mirror).run(project, "install", "--save-exact", "hello-of-the-swarm@1.0.0")
     mirror.settled()
     return (project / "package-lock.json").read_text()
 

@@ -1,95 +1,84 @@
 """A lock file is all the trust that `npm ci` needs: real trees from the swarm, nothing trusted, no upstream."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from support.clients import Npm, run, tool, write_project
+from support.clients import Npm, run, tool, write_locked, write_project
 from support.liar import lying_node
+from support.lockfiles import tarballs
 from support.nodes import NodeProcess, Nodes, libreseed, running_nodes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lockfile")]
 
-PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "express": (
-        {"dependencies": {"express": "^5.0.0"}},
-        {
-            "main__cjs": """
-                const app = require('express')()
-                app.get('/', (_, answer) => answer.send('served'))
-                const server = app.listen(0, '127.0.0.1', async () => {
-                    const answer = await fetch(`http://127.0.0.1:${server.address().port}/`)
-                    console.log(await answer.text())
-                    server.close()
-                })
-            """
-        },
-    ),
-    "react": (
-        {"dependencies": {"react": "^19.0.0", "react-dom": "^19.0.0"}, "devDependencies": {"vite": "^8.0.0"}},
-        {
-            "index__html": "<div id='root'></div><script type='module' src='/main.jsx'></script>",
-            "main__jsx": """
-                import { createRoot } from 'react-dom/client'
-                createRoot(document.getElementById('root')).render(<b>built</b>)
-            """,
-            "main__cjs": """
-                require('node:child_process').execFileSync('npx', ['--no-install', 'vite', 'build'])
-                const { readdirSync } = require('node:fs')
-                console.log(readdirSync('dist').includes('index.html') ? 'served' : 'not built')
-            """,
-        },
-    ),
-    "eslint": (
-        {"devDependencies": {"eslint": "^9.0.0"}},
-        {
-            "eslint__config__mjs": "export default [{ rules: { 'no-debugger': 'error' } }]",
-            "bad__js": "debugger\n",
-            "main__cjs": """
-                const { ESLint } = require('eslint')
-                new ESLint().lintFiles(['bad.js']).then(([found]) =>
-                    console.log(found.messages[0].ruleId === 'no-debugger' ? 'served' : found))
-            """,
-        },
-    ),
+PROJECTS = {
+    "express": {
+        "main__cjs": """
+            const app = require('express')()
+            app.get('/', (_, answer) => answer.send('served'))
+            const server = app.listen(0, '127.0.0.1', async () => {
+                const answer = await fetch(`http://127.0.0.1:${server.address().port}/`)
+                console.log(await answer.text())
+                server.close()
+            })
+        """
+    },
+    "react": {
+        "index__html": "<div id='root'></div><script type='module' src='/main.jsx'></script>",
+        "main__jsx": """
+            import { createRoot } from 'react-dom/client'
+            createRoot(document.getElementById('root')).render(<b>built</b>)
+        """,
+        "main__cjs": """
+            require('node:child_process').execFileSync('npx', ['--no-install', 'vite', 'build'])
+            const { readdirSync } = require('node:fs')
+            console.log(readdirSync('dist').includes('index.html') ? 'served' : 'not built')
+        """,
+    },
+    "eslint": {
+        "eslint__config__mjs": "export default [{ rules: { 'no-debugger': 'error' } }]",
+        "bad__js": "debugger\n",
+        "main__cjs": """
+            const { ESLint } = require('eslint')
+            new ESLint().lintFiles(['bad.js']).then(([found]) =>
+                console.log(found.messages[0].ruleId === 'no-debugger' ? 'served' : found))
+        """,
+    },
 }
+"""The files of the projects whose lock files are committed."""
 
 
 @dataclass
 class Filled:
-    """A mirror that has fetched the trees of all projects from the upstream, and their lock files."""
+    """A mirror that has fetched the trees of all projects from the upstream."""
 
     nodes: Nodes
     mirror: NodeProcess
-    locks: dict[str, str]
     folder: Path
 
     def project(self, name: str, where: str) -> Path:
-        manifest, files = PROJECTS[name]
-        project = write_project(self.folder / where / name, {"name": name, "version": "1.0.0", **manifest}, **files)
-        (project / "package-lock.json").write_text(self.locks[name])
-        return project
+        return write_locked(self.folder / where / name, name, self.mirror.url, **PROJECTS[name])
+
+    def unlocked(self, where: str) -> Path:
+        """Write a project without a lock file, whose packages the mirror has as well."""
+        manifest = {"name": "unlocked", "version": "1.0.0", "dependencies": {"is-odd": "3.0.1"}}
+        main = "console.log(require('is-odd')(3) ? 'served' : 'even')"
+        return write_project(self.folder / where / "unlocked", manifest, main__cjs=main)
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     folder = tmp_path_factory.mktemp("lockfile")
     with running_nodes(folder) as nodes:
-        mirror = nodes.start("mirror")
-        npm = Npm(folder / "npm-mirror", mirror)
-        locks = {}
-        for name, (manifest, files) in PROJECTS.items():
-            project = write_project(
-                folder / "at-mirror" / name, {"name": name, "version": "1.0.0", **manifest}, **files
-            )
-            npm.run(project, "install", "--ignore-scripts")
-            locks[name] = (project / "package-lock.json").read_text()
-        mirror.settled()
-        yield Filled(nodes, mirror, locks, folder)
+        filled = Filled(nodes, nodes.start("mirror"), folder)
+        npm = Npm(folder / "npm-mirror", filled.mirror)
+        for name in PROJECTS:
+            npm.run(filled.project(name, "at-mirror"), "ci", "--ignore-scripts")
+        npm.run(filled.unlocked("at-mirror"), "install")
+        filled.mirror.settled()
+        yield filled
 
 
 def runs(project: Path) -> None:
@@ -110,18 +99,16 @@ def test_ci_from_the_swarm_with_nothing_trusted(filled: Filled) -> None:
         project = filled.project(name, "at-newcomer")
         npm.run(project, "ci", "--ignore-scripts")
         runs(project)
-    tarballs = newcomer.tarballs()
-    assert len(tarballs) > 150
-    first = dict(reversed(tarballs))
+    answered = newcomer.tarballs()
+    assert len(answered) > 150
+    first = dict(reversed(answered))
     assert set(first.values()) == {"swarm"}
-    assert len(tarballs) - len(first) == newcomer.tarball_sources().count("store")
+    assert len(answered) - len(first) == newcomer.tarball_sources().count("store")
     assert_no_upstream(newcomer)
 
 
 def test_wrong_content_keys_change_nothing_but_the_log(filled: Filled) -> None:
-    digests = [
-        entry["integrity"] for entry in json.loads(filled.locks["express"])["packages"].values() if "integrity" in entry
-    ]
+    digests = list(tarballs("express").values())
     newcomer = filled.nodes.start("misled", "--upstream", "none", bootstrap=filled.mirror)
     with lying_node(filled.folder / "liar", newcomer.overlay(), digests):
         project = filled.project("express", "misled-app")
@@ -135,8 +122,7 @@ def test_wrong_content_keys_change_nothing_but_the_log(filled: Filled) -> None:
 def test_install_without_a_lock_file_from_a_trusted_mirror(filled: Filled) -> None:
     newcomer = filled.nodes.start("trusting", "--upstream", "none", bootstrap=filled.mirror)
     npm = Npm(filled.folder / "npm-trusting", newcomer)
-    project = filled.project("express", "trusting-app")
-    (project / "package-lock.json").unlink()
+    project = filled.unlocked("trusting-app")
     key = filled.mirror.publisher()
     refused = npm.run(project, "install", check=False)
     assert f"libreseed trust mirror {key}" in refused.stderr
@@ -149,13 +135,12 @@ def test_install_without_a_lock_file_from_a_trusted_mirror(filled: Filled) -> No
 
 
 def test_pnpm_from_a_trusted_mirror(filled: Filled) -> None:
-    manifest, files = PROJECTS["express"]
     lock = ""
     for number, options in enumerate(([], ["--frozen-lockfile"])):
         newcomer = filled.nodes.start(f"for-pnpm-{number}", "--upstream", "none", bootstrap=filled.mirror)
         libreseed("trust", "mirror", filled.mirror.publisher(), "--root", str(newcomer.root))
         home = filled.folder / f"pnpm-{number}"
-        project = write_project(home / "app", {"name": "app", "version": "1.0.0", **manifest}, **files)
+        project = filled.unlocked(home.name)
         if lock:
             (project / "pnpm-lock.yaml").write_text(lock)
         environment = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import run, tool, tools, write_project
-from support.nodes import NodeProcess, Nodes, libreseed
+from support.clients import run, tool, write_project
+from support.nodes import Nodes, libreseed
 from support.packages import make_tarball, manifest_of
 from upstream.fake_registry import FakeRegistry, Reply
 
@@ -53,7 +53,7 @@ def commands() -> dict[str, str]:
         "npm": "npm",
         "pnpm": str(tool("pnpm@12")),
         "yarn1": str(tool("yarn@1")),
-        "yarn4": str(tools("yarn-4", "@yarnpkg/cli-dist@4") / "node_modules" / ".bin" / "yarn"),
+        "yarn4": str(tool("yarn@4")),
         "bun": str(tool("bun@1")),
     }
 
@@ -80,12 +80,6 @@ def write_all(folder: Path, files: dict[str, str]) -> None:
 
 def contents(folder: Path, *names: str) -> dict[str, bytes | None]:
     return {name: (folder / name).read_bytes() if (folder / name).exists() else None for name in names}
-
-
-def restart(node: NodeProcess) -> None:
-    node.stop()
-    node._options = (*node._options, "--port", str(node.port))
-    node.start()
 
 
 def install(command: str, project: Path, package: str) -> None:
@@ -123,7 +117,7 @@ async def test_a_client_is_pointed_here_and_back(
         node = nodes.start("node")
         done = libreseed("setup", "--client", client, "--registry", node.url)
         assert f"before: {former.url}" in done.stdout
-        restart(node)
+        node.restart()
         project = write_project(tmp_path / "project", {"name": "project", "version": "1.0.0"}, yarn__lock="")
         install(commands[client], project, BEFORE)
         assert node.tarballs() == [(f"/{BEFORE}/-/{BEFORE}-1.0.0.tgz", "upstream")]
@@ -158,8 +152,7 @@ async def test_a_project_is_pointed_here_and_back(
         done = libreseed("setup", "--project", "--client", "yarn1", "--client", "yarn4", "--registry", node.url)
         assert f"This project used {former.url} of its own" in done.stdout
         assert f"--undo --project {project}" in done.stdout
-        node._options = ()
-        restart(node)
+        node.restart()
         install("npm", project, BEFORE)
         assert node.tarball_sources() == ["upstream"]
         assert tokens(former) == {f"Bearer {TOKEN}"}

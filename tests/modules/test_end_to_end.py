@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from support.clients import Npm, write_project
-from support.manifests import LARGE, MEDIUM, SMALL
+from support.clients import Npm, write_locked
 from support.nodes import running_nodes
 from support.trees import difference
 
@@ -42,10 +41,9 @@ def upstream(tmp_path):
 
 
 def test_the_tree_is_npms_and_node_loads_from_it(tmp_path, upstream):
-    app = tmp_path / "app"
-    app.mkdir()
+    app = write_locked(tmp_path / "app", "express")
     # is-odd 3 wants is-number 6, fill-range wants 7: one of them is nested; esbuild is optional for most systems.
-    specs = ["express@5", "is-odd@3", "fill-range@7", "@babel/parser@7", "semver@7", "esbuild@0.25"]
+    specs = ["is-odd@3.0.1", "fill-range@7.1.1", "@babel/parser@7.29.7", "semver@7.8.6", "esbuild@0.25.12"]
     libreseed("install", *specs, "--registry", upstream, cwd=app)
 
     (app / "app.js").write_text(APP)
@@ -66,12 +64,12 @@ def test_the_tree_is_npms_and_node_loads_from_it(tmp_path, upstream):
 
 
 @pytest.mark.parametrize(
-    ("manifest", "least"), [(SMALL, 90), (MEDIUM, 350), (LARGE, 900)], ids=["small", "medium", "large"]
+    ("project", "least"), [("small", 90), ("medium", 350), ("large", 900)], ids=["small", "medium", "large"]
 )
-def test_ci_writes_the_tree_that_npm_ci_writes(tmp_path, manifest, least):
+def test_ci_writes_the_tree_that_npm_ci_writes(tmp_path, project, least):
     with running_nodes(tmp_path) as nodes:
         node = nodes.start("node")
-        ours = write_project(tmp_path / "ours", manifest)
+        ours = write_locked(tmp_path / "ours", project)
         libreseed("install", "--registry", node.url, cwd=ours)
         lock = (ours / "package-lock.json").read_bytes()
         summary = json.loads(libreseed("ci", "--json", "--registry", node.url, cwd=ours))
@@ -79,7 +77,6 @@ def test_ci_writes_the_tree_that_npm_ci_writes(tmp_path, manifest, least):
         assert summary["packages"] >= least
         assert (ours / "package-lock.json").read_bytes() == lock
 
-        plain = write_project(tmp_path / "plain", manifest)
-        (plain / "package-lock.json").write_bytes(lock)
+        plain = write_locked(tmp_path / "plain", project, node.url)
         Npm(tmp_path / "npm", node).run(plain, "ci", "--ignore-scripts")
         assert difference(ours / ".libreseed_modules/node_modules", plain / "node_modules") == set()

@@ -9,18 +9,22 @@ from typing import Any, Protocol, TypeAlias
 import pytest
 
 from libreseed.network.addresses import Address
-from libreseed.network.overlay.overlay import Overlay
-from libreseed.network.overlay.service import MakeBundle
-from libreseed.network.overlay.settings import OverlaySettings
+from libreseed.network.overlay.messages import Header, Want
+from libreseed.network.overlay.neighbours import Neighbours
+from libreseed.network.overlay.overlay import Overlay, OverlaySettings
+from libreseed.network.overlay.recordbook import target_of
+from libreseed.network.overlay.routing import Table
+from libreseed.network.overlay.service import MakeBundles
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.network.udp.round_trips import RoundTrips
 from libreseed.network.udp.wire import Fields, Wire
+from libreseed.packages.names import key_text
 from network.helpers import text
 
 
 class Spawn(Protocol):
     def __call__(
-        self, *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundle = ..., **settings: Any
+        self, *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = ..., **settings: Any
     ) -> Awaitable[Overlay]: ...
 
 
@@ -30,7 +34,7 @@ async def spawn() -> AsyncIterator[Spawn]:
     nodes: list[Overlay] = []
 
     async def start(
-        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundle = lambda _: b"", **settings: Any
+        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = lambda _: b"", **settings: Any
     ) -> Overlay:
         node = Overlay(
             OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), storage or MemoryStorage(), bundle=bundle
@@ -64,6 +68,13 @@ class RawPeer:
     async def ask(self, node: Overlay, method: str, *arguments: object) -> Fields | None:
         return await self.wire.call(node.address, method, [self.node_id, 5000, *arguments])
 
+    async def records(self, node: Overlay, name: str) -> list[bytes]:
+        """Return the records that a node holds under a package name."""
+        fields = await self.ask(node, "find", target_of(key_text(name)), int(Want.RECORDS))
+        assert fields
+        found: list[bytes] = fields[5]
+        return found
+
     async def token(self, node: Overlay) -> bytes:
         fields = await self.ask(node, "find", bytes(20), 0)
         assert fields
@@ -72,6 +83,25 @@ class RawPeer:
 
 
 RawPeers: TypeAlias = Callable[..., Awaitable[RawPeer]]
+
+
+class Surround(Protocol):
+    def __call__(self, *peers: "RawPeer | Overlay") -> Awaitable[Neighbours]: ...
+
+
+@pytest.fixture
+def surround(raw_peer: RawPeers) -> Surround:
+    """Give the neighbours of a node that knows these peers, and nothing else of a node."""
+
+    async def start(*peers: RawPeer | Overlay) -> Neighbours:
+        own = await raw_peer()
+        header, table = Header(own.node_id, 5000), Table(own.node_id, 20)
+        neighbours = Neighbours(own.wire, header, table, lambda _: None, lambda: None)
+        for peer in peers:
+            assert await neighbours.probe(peer.address)
+        return neighbours
+
+    return start
 
 
 @pytest.fixture

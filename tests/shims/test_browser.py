@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shims.tooling import BUNDLERS, LARGE_TREE, copy_folder
+from shims.tooling import copy_folder
 from support.clients import tools
 from support.debian import program
 from support.trees import OURS, node_runner, package, write, write_shims
@@ -37,7 +37,7 @@ def chromium():
 
 
 def test_vite_serves_a_page_that_works(tmp_path, chromium):
-    from_npm = tools("large-tree", *LARGE_TREE) / "node_modules"
+    from_npm = tools("large-tree") / "node_modules"
     for name in ("react", "react-dom", "scheduler"):
         copy_folder(from_npm / name, tmp_path / OURS / name)
     write(tmp_path, {"package.json": "{}", "index.html": PAGE, "src/main.jsx": MAIN})
@@ -50,6 +50,6 @@ def test_vite_serves_a_page_that_works(tmp_path, chromium):
         | {f"{OURS}/style/package.json": '{"name": "style"}', f"{OURS}/style/main.css": "p { color: rgb(1, 2, 3) }"},
     )
     write_shims(tmp_path)
-    env = {"TOOLS": str(tools("bundlers", *BUNDLERS))}
+    env = {"TOOLS": str(tools("bundlers"))}
     done = node_runner(tmp_path)(BROWSE, chromium, env=env)
     assert done.stdout.strip() == "Hello dep@1.0.0 later in rgb(1, 2, 3)", done.stderr

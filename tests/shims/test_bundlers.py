@@ -10,8 +10,7 @@ import pytest
 from libreseed.modules.linking import link_folder, link_packages
 from libreseed.modules.project import Project
 from libreseed.shims.render import render_package
-from shims.tooling import BUNDLERS
-from support.clients import tools
+from support.clients import tool, tools
 from support.trees import OURS, node_runner, package, write, write_shims
 
 BUNDLE = str(Path(__file__).parent / "bundle.mjs")
@@ -77,7 +76,7 @@ def project(tmp_path):
 @pytest.fixture
 def bundle():
     def bundle(root, *arguments, **env):
-        done = node_runner(root)(BUNDLE, *arguments, env={"TOOLS": str(tools("bundlers", *BUNDLERS)), **env})
+        done = node_runner(root)(BUNDLE, *arguments, env={"TOOLS": str(tools("bundlers")), **env})
         assert done.returncode in (0, 1), done.stderr
         return done
 
@@ -160,7 +159,7 @@ def test_vite_loads_for_the_server_in_development(project, bundle):
 @pytest.mark.parametrize("link", [link_packages, link_folder])
 def test_vite_7_loads_for_the_server_in_development_by_links(project, bundle, link):
     plain, ours = project("node_modules"), project(OURS)
-    vite_7 = {"TOOLS": str(tools("vite-7", "vite@7"))}
+    vite_7 = {"TOOLS": str(tools("vite-7"))}
     expected = bundle(plain, "vite-ssr-dev", **vite_7)
     manifest = json.loads((ours / "package.json").read_text())
     direct = ("esm", "@s/p", "uses", "events", "tree", "chosen", "lazy", "css")
@@ -185,7 +184,7 @@ def test_vite_7_loads_for_the_server_in_development_by_links(project, bundle, li
 def test_vite_leaves_to_node_what_it_leaves_from_node_modules(project, options, expected):
     imports = "import a from 'esm'; import b from 'esm/sub'; import c from 'plain/lib/file'; import d from '@s/p';"
     code = f"{imports} console.log(a, b, c, d);"
-    module = tools("bundlers", *BUNDLERS) / "node_modules/vite/dist/node/index.js"
+    module = tools("bundlers") / "node_modules/vite/dist/node/index.js"
     build = f"""
       const {{ build }} = await import({json.dumps(module.as_uri())});
       const {{ default: libreseed }} = await import('libreseed/vite').catch(() => ({{}}));
@@ -234,7 +233,7 @@ def test_the_types_are_right(project):
       // @ts-expect-error
       rollup({ unknown: true });"""
     write(root, {"app.mts": code, "app.cts": code.replace("export default", "export const x =")})
-    tsc = tools("typescript", "typescript@5") / "node_modules/typescript/bin/tsc"
+    tsc = tool("tsc@5")
     flags = ("--noEmit", "--strict", "--module", "node16", "--moduleResolution", "node16", "--target", "es2022")
     done = node_runner(root)(str(tsc), *flags, "app.mts", "app.cts")
     assert (done.returncode, done.stdout) == (0, "")

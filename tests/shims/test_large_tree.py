@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shims.tooling import LARGE_TREE, copy_folder
+from shims.tooling import copy_folder
 from support.clients import tool, tools
 from support.trees import OURS, node_runner, write, write_shims
 
@@ -15,7 +15,7 @@ RESOLVE = (Path(__file__).parent / "resolve-all.mjs").read_text()
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("version", ["20", "24"])
 def test_every_specifier_comes_to_the_same(tmp_path, version):
-    from_npm = tools("large-tree", *LARGE_TREE)
+    from_npm = tools("large-tree")
     results = {}
     for root, tree in ((tmp_path / "plain", "node_modules"), (tmp_path / "libre", OURS)):
         copy_folder(from_npm / "node_modules", root / tree)

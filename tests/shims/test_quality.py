@@ -8,7 +8,6 @@ from libreseed.shims.render import render_package
 from support.clients import tools
 from support.trees import node_runner, write
 
-CHECKERS = ("eslint@9", "@eslint/js@9", "globals@16", "@types/node@24", "typescript@5")
 ESLINT = """
 const js = require('@eslint/js');
 const globals = require('globals');
@@ -43,7 +42,7 @@ def folder(tmp_path):
     write(tmp_path, {f"src/{path}": data.decode() for path, data in render_package("1.0.0").items()})
     for path in tmp_path.glob("src/*.d.ts"):
         path.rename(path.with_suffix(".txt"))
-    (tmp_path / "node_modules").symlink_to(tools("eslint", *CHECKERS) / "node_modules")
+    (tmp_path / "node_modules").symlink_to(tools("checkers") / "node_modules")
     return tmp_path
 
 

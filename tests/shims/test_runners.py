@@ -8,10 +8,9 @@ import pytest
 from libreseed.modules.linking import link_folder, link_packages, unlink
 from libreseed.modules.project import Project
 from shims.tooling import copy_folder
-from support.clients import tools
+from support.clients import tool, tools
 from support.trees import OURS, node_runner, package, write, write_shims
 
-RUNNERS = ("jest@30", "vitest@4")
 TESTS = """
 test('packages', () => {
   expect([require('dep'), require('uses'), require('@s/p'), require('esm/sub')]).toEqual([
@@ -61,7 +60,7 @@ def project(request, tmp_path):
 def test_jest(project):
     ours = (project / OURS).exists()
     write(project, {"app.test.js": TESTS})
-    jest = str(tools("jest", *RUNNERS) / "node_modules/jest/bin/jest.js")
+    jest = str(tools("runners") / "node_modules/jest/bin/jest.js")
 
     def run(config):
         done = node_runner(project)(jest, "--ci", "--json", "--config", json.dumps(config))
@@ -77,7 +76,7 @@ def test_vitest(project):
     ours = (project / OURS).exists()
     write(project, {"app.test.mjs": VITEST})
     config = "import libreseed from 'libreseed/vite'; export default { plugins: [libreseed()] };"
-    folder = tools("jest", *RUNNERS) / "node_modules"
+    folder = tools("runners") / "node_modules"
     (project / "node_modules").mkdir(exist_ok=True)
     (project / "node_modules/vitest").symlink_to(folder / "vitest")
 
@@ -120,7 +119,7 @@ def test_typescript_by_links(tmp_path, version, link):
     flags = {"strict": True, "noEmit": True, "module": "nodenext", "target": "es2022", "types": ["ambient"]}
     write(tmp_path, {"app.ts": code, "tsconfig.json": json.dumps({"compilerOptions": flags, "include": ["app.ts"]})})
     write_shims(tmp_path)
-    tsc = tools(f"typescript-{version}", f"typescript@{version}") / "node_modules/typescript/bin/tsc"
+    tsc = tool(f"tsc@{version}")
 
     def compiles():
         done = node_runner(tmp_path)(str(tsc), "-p", ".")
@@ -136,7 +135,7 @@ def test_typescript_by_links(tmp_path, version, link):
 
 def test_turbopack_by_links(tmp_path):
     dependencies = dict.fromkeys(("next", "react", "react-dom", "uses"), "*")
-    copy_folder(tools("next-16", "next@16", "react@19", "react-dom@19") / "node_modules", tmp_path / OURS)
+    copy_folder(tools("next-16") / "node_modules", tmp_path / OURS)
     write(
         tmp_path,
         {

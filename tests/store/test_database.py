@@ -71,7 +71,12 @@ async def test_what_cannot_be_committed_fails_alone(database: Database) -> None:
 
 async def test_many_changes_at_once_are_few_commits(database: Database) -> None:
     commits: list[str] = []
-    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+
+    def trace(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+
+    await database.run(trace)
+    commits.clear()
     await asyncio.gather(*(database.execute("INSERT INTO state VALUES (?, 'b')", str(n)) for n in range(100)))
     assert await count(database) == 100
     assert len(commits) <= 3

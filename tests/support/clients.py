@@ -1,6 +1,7 @@
 """Real npm clients for the tests, each with its own configuration and empty caches."""
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -8,10 +9,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from support.lockfiles import NPM, lock_file, manifest
 from support.nodes import NodeProcess, request
 from support.terminal import Terminal
 
 TIMEOUT = 600
+PINNED: Mapping[str, str] = {
+    "bun@1": "bun@1.4.5",
+    "deno@2": "deno@2.9.6",
+    "node@18": "node@18.20.8",
+    "node@20": "node@20.20.2",
+    "node@22": "node@22.23.3",
+    "node@24": "node@24.21.0",
+    "node@26": "node@26.10.0",
+    "npm@10": "npm@10.9.9",
+    "npm@11": "npm@11.21.2",
+    "npm@12": "npm@12.2.2",
+    "pnpm@11": "pnpm@11.28.11",
+    "pnpm@12": "pnpm@12.21.0",
+    "tsc@5": "typescript@5.9.3",
+    "tsc@7": "typescript@7.0.2",
+    "yarn@1": "yarn@1.22.22",
+    "yarn@4": "@yarnpkg/cli-dist@4.18.1",
+}
+"""The tools of the tests, and the npm packages that they come from: such as have few dependencies."""
 
 
 class Npm:
@@ -106,27 +127,37 @@ def write_project(folder: Path, manifest: dict[str, Any], **files: str) -> Path:
     return folder
 
 
+def write_locked(folder: Path, project: str, registry: str = "", **files: str) -> Path:
+    """Write a project of tests/support/locks with npm's lock file, and further files. `registry`: see `lock_file`."""
+    return write_project(folder, manifest(project), **{NPM: lock_file(project, registry=registry)}, **files)
+
+
 def tool(spec: str) -> Path:
-    """Return the command of an npm package such as `pnpm@12`, installed once a machine below the user's cache.
+    """Return a command such as `pnpm@12`, whose npm package is installed once a machine below the user's cache.
 
-    It comes from the registry that npm is configured with.
+    It comes from the registry that npm is configured with, in the version that `PINNED` has of it.
     """
-    name, _, version = spec.rpartition("@")
-    return tools(f"{name}-{version}", spec) / "node_modules" / ".bin" / name
+    package = PINNED.get(spec, spec)
+    assert package.count(".") == 2, f"{package} is no exact version"
+    return _installed(package.replace("/", "-"), {}, package) / "node_modules" / ".bin" / spec.partition("@")[0]
 
 
-def tools(label: str, *specs: str, overrides: Mapping[str, str] | None = None) -> Path:
-    """Return a folder with npm packages in its node_modules, installed once a machine below the user's cache.
+def tools(project: str) -> Path:
+    """Return a folder with a project of tests/support/locks, installed once a machine below the user's cache."""
+    lock = lock_file(project)
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    return _installed(f"{project}-{digest[:12]}", {NPM: lock, "package.json": json.dumps(manifest(project))})
 
-    `overrides`: npm's, for dependencies that not every registry has.
-    """
+
+def _installed(label: str, files: Mapping[str, str], *specs: str) -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "libreseed-tests" / label
-    done = folder / "done.json"
+    done = folder / "done"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or json.loads(done.read_text()) != list(specs):
-            (folder / "package.json").write_text(json.dumps({"overrides": dict(overrides or {})}))
-            run(["npm", "install", "--no-audit", "--no-fund", *specs], folder)
-            done.write_text(json.dumps(specs))
+        if not done.exists():
+            for name, text in ({"package.json": "{}"} | dict(files)).items():
+                (folder / name).write_text(text)
+            run(["npm", "install" if specs else "ci", "--no-audit", "--no-fund", *specs], folder)
+            done.touch()
     return folder

@@ -61,6 +61,12 @@ class NodeProcess:
         assert "ready at" in line, f"{line}\n{self.text()}"
         self.url = next(word for word in line.split() if word.startswith("http://"))
 
+    def restart(self, *options: str) -> None:
+        """Stop it and start it with these options, on the port that it has."""
+        self.stop()
+        self._options = (*options, "--port", str(self.port))
+        self.start()
+
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])

@@ -1,5 +1,6 @@
 """The clients of the compatibility matrix: where each comes from, how it is configured, and what it calls a command."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -7,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.clients import run, tool, tools, write_project
+from support.clients import run, tool, write_project
 from support.nodes import NodeProcess, request
 
 PASSWORD = "correct horse"
@@ -157,7 +158,7 @@ KINDS: Mapping[str, Kind] = {
             "owner rm": _YARN_1_OWNER,
         },
     ),
-    "yarn-4": Kind(lambda: tools("yarn-4", "@yarnpkg/cli-dist@4") / "node_modules/.bin/yarn", _YARN_4, "yarn.lock"),
+    "yarn-4": Kind(lambda: tool("yarn@4"), _YARN_4, "yarn.lock"),
     "bun-1": Kind(lambda: tool("bun@1"), _BUN, "bun.lock"),
     "deno-2": Kind(lambda: tool("deno@2"), _DENO, "deno.lock"),
 }
@@ -257,6 +258,15 @@ def project(folder: Path, client: AnyClient, **dependencies: str) -> Path:
     if client.name == "yarn-4":
         (app / "yarn.lock").touch()
     return app
+
+
+def pin(app: Path, client: AnyClient, versions: Mapping[str, str]) -> None:
+    """Let a client take these versions of packages, whoever depends on them."""
+    if client.kind.lock == "pnpm-lock.yaml":
+        (app / "pnpm-workspace.yaml").write_text(json.dumps({"overrides": dict(versions)}))
+        return
+    manifest = json.loads((app / "package.json").read_text())
+    (app / "package.json").write_text(json.dumps(manifest | dict.fromkeys(("overrides", "resolutions"), versions)))
 
 
 def log_in(node: NodeProcess, user: str) -> str:

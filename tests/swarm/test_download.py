@@ -3,6 +3,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import libtorrent as lt
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from libreseed.errors import SwarmError, UnavailableError
 from libreseed.packages.integrity import sha512
 from libreseed.swarm.download import Download
-from libreseed.swarm.session import Session
+from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.torrents import Torrent, make_torrent
 from libreseed.trust.records import BlobRef, Endpoint
+from support.running import eventually
 from swarm.conftest import DATA, StartSession, endpoint, torrent_of
 
 
@@ -140,17 +142,27 @@ async def test_other_metadata_than_promised(
 
 
 async def test_other_metadata_is_refused_also_when_all_has_come_before_anybody_looks(
-    start_session: StartSession, tmp_path: Path
+    start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeder, leecher = await start_session(), await start_session()
     torrent = torrent_of(tmp_path / "seed")
     seeder.seed(torrent, tmp_path / "seed")
     (tmp_path / "got").mkdir()
+    told: list[type[lt.alert]] = []
+    begin = leecher.download
+
+    def noting(
+        hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], handler: AlertHandler, **how: Any
+    ) -> Any:
+        return begin(hashes, folder, peers, lambda alert: (handler(alert), told.append(type(alert))), **how)
+
+    def is_flushed() -> bool:
+        return lt.cache_flushed_alert in told[told.index(lt.torrent_finished_alert) :]
+
+    monkeypatch.setattr(leecher, "download", noting)
     ref = replace(torrent.ref, length=torrent.ref.length + 1)
     async with Download(leecher, ref, tmp_path / "got", [endpoint(seeder)], 20.0) as download:
-        async with asyncio.timeout(20):
-            while not download._flushed:  # noqa: ASYNC110 - what it waits for has no event
-                await asyncio.sleep(0.01)
+        await eventually(lambda: lt.torrent_finished_alert in told and is_flushed(), 20.0)
         for waiting in (download.first_piece, download.complete):
             with pytest.raises(SwarmError, match="not the one file"):
                 await waiting()

@@ -1,11 +1,14 @@
+import asyncio
 from pathlib import Path
 
+import libtorrent as lt
 import pytest
 
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import info_hashes
+from support.running import eventually
 from swarm.conftest import StartSession, torrent_of
 
 
@@ -47,7 +50,34 @@ async def test_one_torrent_twice(start_session: StartSession, tmp_path: Path) ->
     handle = session.download(hashes, tmp_path / "a", [], lambda _: None)
     with pytest.raises(SwarmError, match="Cannot start"):
         session.download(hashes, tmp_path / "b", [], lambda _: None)
-    session.forget(hashes, handle)
-    session.forget(hashes, handle)
+    session.forget(handle)
+    session.forget(handle)
     session.add_peers(handle, [("127.0.0.1", 1)])
     session.download(hashes, tmp_path / "b", [], lambda _: None)
+
+
+async def test_no_handle_is_used_of_what_was_removed(
+    start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await start_session()
+    handle = session.download(info_hashes(torrent_of(tmp_path).ref), tmp_path / "a", [], lambda _: None)
+    session.forget(handle)
+    await eventually(lambda: not handle.is_valid())
+    # libtorrent's own thread removes torrents: it may do so just after a handle was said to be valid.
+    monkeypatch.setattr(lt.torrent_handle, "is_valid", lambda _: True)
+    session.forget(handle)
+    session.add_peers(handle, [("127.0.0.1", 1)])
+    with pytest.raises(SwarmError, match="has ended"):
+        session.read_piece(handle, 0)
+
+
+async def test_no_handle_is_used_after_the_stop(start_session: StartSession, tmp_path: Path) -> None:
+    session = await start_session()
+    handle = session.download(info_hashes(torrent_of(tmp_path).ref), tmp_path / "a", [], lambda _: None)
+    stopping = asyncio.create_task(session.stop())
+    await asyncio.sleep(0)
+    session.add_peers(handle, [("127.0.0.1", 1)])
+    session.forget(handle)
+    with pytest.raises(SwarmError, match="has ended"):
+        session.read_piece(handle, 0)
+    await stopping

@@ -23,11 +23,7 @@ class Bundler:
         `fetched` by that lately: so all fetch the same torrents, and give to each other. What is left goes into a new
         one, unless there is no room.
         """
-        digests = [*digests]
         members = self._members(digests)
-        import sys, time
-
-        n0 = len(members)
         found = self._offers.find_overlapping(members.keys())
         for v2 in found:
             for digest in self._offers.digests(v2):

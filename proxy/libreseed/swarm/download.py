@@ -33,7 +33,7 @@ class Download(Transfer):
         for number in range(self._info.num_pieces()):
             await self._until(lambda number=number: number in self._finished)  # type: ignore[misc]
             if self._handle is not None:
-                self._handle.read_piece(number)
+                self._session.read_piece(self._handle, number)
             await self._until(lambda number=number: number in self._read)  # type: ignore[misc]
             yield self._read.pop(number)
 

@@ -36,7 +36,9 @@ class Session:
 
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
-        self._handlers: dict[bytes, AlertHandler] = {}
+        self._handlers: dict[lt.torrent_handle, AlertHandler] = {}
+        """Of the downloads that were not forgotten. libtorrent's own thread ends a removed torrent whenever it gets to
+        it, and from then on using its handle fails: so no other handles than these are used."""
         self._listening: asyncio.Future[None] | None = None
         self._lt: lt.session | None = None
         self._reader: socket.socket | None = None
@@ -78,6 +80,7 @@ class Session:
         session, self._lt = self._lt, None
         if session is None or self._reader is None or self._writer is None:
             return
+        self._handlers.clear()
         asyncio.get_running_loop().remove_reader(self._reader)
         session.pause()
         owned = [session]
@@ -85,7 +88,6 @@ class Session:
         await asyncio.to_thread(owned.clear)  # destroying the session joins libtorrent's threads
         self._reader.close()
         self._writer.close()
-        self._handlers.clear()
 
     @property
     def port(self) -> int:
@@ -150,47 +152,53 @@ class Session:
         if not announced:
             params.flags |= _UNANNOUNCED
         params.peers = list(peers)
-        key = hashes.v2.to_bytes()
-        self._handlers[key] = handler
         try:
             handle = self._session.add_torrent(params)
         except RuntimeError as error:
-            self._handlers.pop(key, None)
-            raise SwarmError(f"Cannot start the torrent {key.hex()}: {error}.") from error
+            raise SwarmError(f"Cannot start the torrent {hashes.v2.to_bytes().hex()}: {error}.") from error
+        self._handlers[handle] = handler
         handle.resume()
         return handle
 
     def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint]) -> None:
-        """Connect to more peers for a download, at once (see `download`)."""
-        if not handle.is_valid():
+        """Connect to more peers for a download: at once when there is none (see `download`), else within a second."""
+        if handle not in self._handlers:
             return
-        handle.pause()
+        is_alone = handle.status(0).num_peers == 0  # to pause would disconnect the others; they deliver meanwhile
+        if is_alone:
+            handle.pause()
         for peer in peers:
             handle.connect_peer(peer)
-        handle.resume()
+        if is_alone:
+            handle.resume()
 
     def take_rarest_first(self, handle: lt.torrent_handle) -> None:
         """Fetch the rarest pieces of a download first from now on."""
-        if handle.is_valid():
+        if handle in self._handlers:
             handle.unset_flags(lt.torrent_flags.sequential_download)
 
     def prioritise(self, handle: lt.torrent_handle, priorities: Mapping[int, int], pieces: int) -> None:
         """Set the priorities of the pieces of a download, DEFAULT where nothing is said."""
-        if handle.is_valid():
+        if handle in self._handlers:
             handle.prioritize_pieces([priorities.get(piece, DEFAULT) for piece in range(pieces)])
 
     def progress(self, handle: lt.torrent_handle) -> Progress:
         """Return how a download stands."""
-        if not handle.is_valid():
+        if handle not in self._handlers:
             return Progress(0, 0, 0, 0)
         status = handle.status(0)
         pieces = [peer.num_pieces for peer in handle.get_peer_info()]
         return Progress(len(pieces), status.total_payload_download, status.num_pieces, max(pieces, default=0))
 
-    def forget(self, hashes: lt.info_hash_t, handle: lt.torrent_handle) -> None:
+    def read_piece(self, handle: lt.torrent_handle, number: int) -> None:
+        """Have a piece of a download read; its handler gets it. Raises SwarmError when the download has ended."""
+        if handle not in self._handlers:
+            raise SwarmError(f"Piece {number} was wanted of a torrent that has ended.")
+        handle.read_piece(number)
+
+    def forget(self, handle: lt.torrent_handle) -> None:
         """End a download; its files stay."""
-        self._handlers.pop(hashes.v2.to_bytes(), None)
-        if self._lt is not None and handle.is_valid():
+        if self._handlers.pop(handle, None) is not None:
             self._session.remove_torrent(handle)
 
     @property
@@ -215,9 +223,7 @@ class Session:
         if type(alert) in _UNHEARD:
             return
         if isinstance(alert, lt.torrent_alert):
-            hashes = alert.handle.info_hashes() if alert.handle.is_valid() else None
-            handler = self._handlers.get(hashes.v2.to_bytes()) if hashes is not None else None
-            if handler is not None:
+            if (handler := self._handlers.get(alert.handle)) is not None:
                 handler(alert)
             elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
                 log.warning("%s", alert.message())

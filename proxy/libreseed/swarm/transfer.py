@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 _FIRST_RETRY = 0.2
 _FLEET_RETRY = 1.0
 _LAST_RETRY = 4.0
-"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last. Among
-many who fetch the same, whose pieces come when others have them, it is not so soon.
+"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last,
+and first among many who fetch the same, whose pieces come when others have them.
 
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
@@ -83,7 +83,7 @@ class Transfer(ABC):
 
         def end() -> None:
             if handle is not None:
-                self._session.forget(self._hashes, handle)
+                self._session.forget(handle)
 
         return end
 
@@ -161,7 +161,7 @@ class Transfer(ABC):
         if self._retry is not None:
             self._retry.cancel()
         if self._handle is not None:
-            self._session.forget(self._hashes, self._handle)
+            self._session.forget(self._handle)
             self._handle = None
 
     def _check_progress(self, retry: float, progressed: float) -> None:
@@ -225,7 +225,7 @@ class Transfer(ABC):
                 alert.handle.flush_cache()
                 return
             case lt.cache_flushed_alert():
-                # The alert also comes of pausing and of an earlier try; only after the last piece does it count.
+                # The alert also comes of pausing; only after the last piece does it count.
                 if not self._whole:
                     return
                 self._flushed = True

@@ -87,7 +87,7 @@ async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path) -> Part
 
 
 def left(fetcher: SwarmFetcher) -> list[Path]:
-    return list(fetcher.blobs._incoming.iterdir())
+    return list((fetcher.blobs.path(DIGEST).parents[2] / "incoming").iterdir())
 
 
 async def test_by_claim(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:

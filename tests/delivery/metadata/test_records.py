@@ -57,6 +57,7 @@ def signed(
 @dataclass
 class Desk:
     reader: RecordReader
+    fetcher: SwarmFetcher
     records: RecordStore
     database: Database
     overlay: Overlay
@@ -82,7 +83,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         session = Session(SessionSettings("127.0.0.1"))
         fetcher = SwarmFetcher(overlays[0], session, blobs, make_seeding(blobs, Catalogue(database), session)[0])
         records = RecordStore(database)
-        yield Desk(RecordReader(overlays[0], records, fetcher), records, database, *overlays)
+        yield Desk(RecordReader(overlays[0], records, fetcher), fetcher, records, database, *overlays)
 
 
 async def test_the_record_of_the_pinned_publisher(desk: Desk) -> None:
@@ -163,7 +164,7 @@ async def test_alone_nothing_is_certain(desk: Desk) -> None:
     await desk.other.stop()
     alone = Overlay(OverlaySettings(), MemoryStorage())
     await alone.start()
-    reader = RecordReader(alone, desk.records, desk.reader._fetcher)
+    reader = RecordReader(alone, desk.records, desk.fetcher)
     for ask in (reader.by_publisher("pkg", A.public), reader.by_mirrors("pkg", KEYS, 1)):
         with pytest.raises(UnavailableError, match="connected to no other"):
             await ask

@@ -1,11 +1,27 @@
 import asyncio
 import hashlib
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from libreseed.errors import IntegrityError, StoreError, UnavailableError
-from libreseed.modules.unpack.workers import Workers
+from libreseed.modules.unpack.workers import Link, Workers
+
+
+def started(program):
+    """Return the processes of ours that run a program."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            parent = (process / "status").read_text().partition("PPid:\t")[2].partition("\n")[0]
+        except OSError:  # it has ended
+            continue
+        if int(parent) == os.getpid() and any(word.endswith(f"/{program}".encode()) for word in words):
+            found.append(int(process.name))
+    return sorted(found)
 
 
 @pytest.fixture
@@ -37,19 +53,19 @@ async def test_a_process_that_ends_is_one_clear_error(tmp_path, packed):
     file, digest = packed
     async with Workers() as workers:
         await workers.unpack(file, digest, f"{tmp_path}/zero")
-        for worker in workers._unpackers._workers:
-            worker._process.kill()
+        for process in started("unpacker.py"):
+            os.kill(process, signal.SIGKILL)
         with pytest.raises(UnavailableError, match="has ended"):
             await workers.unpack(file, digest, f"{tmp_path}/one")
         with pytest.raises(UnavailableError, match="has ended"):
             await workers.unpack(file, digest, f"{tmp_path}/two")
 
 
-async def test_no_process_outlives_its_owner():
+async def test_no_process_outlives_its_owner(tmp_path, packed):
     async with Workers() as workers:
         workers.expect_links()
-        await workers._unpackers.start()
-        pools = (workers._unpackers, workers._linkers)
-    processes = [worker._process for pool in pools for worker in pool._workers]
-    assert len(processes) == 2 * min(os.cpu_count() or 1, 8)
-    assert all(process.returncode is not None for process in processes)
+        await workers.unpack(*packed, f"{tmp_path}/out")
+        assert await workers.link([Link("copy", f"{tmp_path}/none", f"{tmp_path}/linked")]) == [False]
+        processes = [started("unpacker.py"), started("linker.py")]
+    assert [len(pool) for pool in processes] == [min(os.cpu_count() or 1, 8)] * 2
+    assert started("unpacker.py") == started("linker.py") == []

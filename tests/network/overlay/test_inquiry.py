@@ -7,9 +7,10 @@ import pytest
 
 from libreseed.network.overlay import inquiry as inquiry_module
 from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.inquiry import REST, Inquiry
 from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.network.udp.wire import Fields
-from network.conftest import RawPeer, RawPeers, Spawn
+from network.conftest import RawPeer, RawPeers, Spawn, Surround
 from network.helpers import blob, text
 
 
@@ -75,17 +76,17 @@ async def test_what_is_wanted_at_once_is_asked_for_together(spawn: Spawn, raw_pe
 
 
 async def test_who_has_nothing_is_left_alone_for_a_while(
-    spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
+    surround: Surround, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inquiry_module, "MAX_MISSES", 3)
-    node, peer = await spawn(), await raw_peer()
-    await node.bootstrap([text(peer.address)])
+    monkeypatch.setattr(inquiry_module, "PATIENCE", 3)
+    peer = await raw_peer()
+    now = 0.0
+    inquiry = Inquiry(await surround(peer), lambda: now)
     for _ in range(5):
-        assert await nearby(node, blob()) == []
+        assert await inquiry.holder(blob().target) is None
     assert methods(peer)["have"] == 3
-    monkeypatch.setattr(inquiry_module, "BACK_OFF", 0.0)
-    node._running.inquiry._left_alone.clear()  # type: ignore[union-attr]
-    assert await nearby(node, blob()) == []
+    now += REST
+    assert await inquiry.holder(blob().target) is None
     assert methods(peer)["have"] == 4
 
 

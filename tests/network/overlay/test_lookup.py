@@ -9,15 +9,15 @@ import pytest
 from libreseed.network.overlay import lookup as lookups
 from libreseed.network.overlay.lookup import Lookup
 from libreseed.network.overlay.messages import Want, pack_nodes
-from libreseed.network.overlay.overlay import Overlay
+from libreseed.network.overlay.neighbours import Neighbours
 from libreseed.network.overlay.routing import Peer
 from libreseed.network.udp import wire
-from network.conftest import RawPeers, Spawn
+from network.conftest import RawPeers, Spawn, Surround
 from network.helpers import blob, eventually, text
 
 
-def lookup(node: Overlay, target: bytes, want: Want = Want.CLAIMS) -> Lookup:
-    return Lookup(node._parts.neighbours, target, want, size=20, alpha=5)
+def lookup(neighbours: Neighbours, target: bytes) -> Lookup:
+    return Lookup(neighbours, target, Want.CLAIMS, size=20, alpha=5)
 
 
 @pytest.mark.parametrize("dead_share", [0.3, 0.65])
@@ -63,11 +63,11 @@ async def test_late_answer_is_waited_for_when_there_is_nothing_else(spawn: Spawn
     assert [claim.endpoint async for claim in asker.find_holders(held.digest)] == [("127.0.0.1", 80)]
 
 
-async def test_peer_that_answers_under_another_id_does_not_count(spawn: Spawn, raw_peer: RawPeers) -> None:
-    liar, node = await raw_peer(), await spawn()
-    await node.bootstrap([text(liar.address)])
+async def test_peer_that_answers_under_another_id_does_not_count(surround: Surround, raw_peer: RawPeers) -> None:
+    liar = await raw_peer()
+    neighbours = await surround(liar)
     liar.handlers["find"] = lambda sender, fields: [os.urandom(20), 5000, b"token", b"", b"", [b"value"]]
-    assert (await lookup(node, os.urandom(20)).run()).answered == []
+    assert (await lookup(neighbours, os.urandom(20)).run()).answered == []
 
 
 async def test_malformed_answer_counts_against_its_sender_only(spawn: Spawn, raw_peer: RawPeers) -> None:
@@ -81,11 +81,14 @@ async def test_malformed_answer_counts_against_its_sender_only(spawn: Spawn, raw
 
 
 async def test_endless_nearer_nodes_do_not_make_an_endless_walk(
-    spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
+    surround: Surround, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookups, "MAX_ASKED", 10)
-    liar, node = await raw_peer(), await spawn()
-    await node.bootstrap([text(liar.address)])
+    liar = await raw_peer()
+    neighbours = await surround(liar)
+    asked: list[Peer] = []
+    find = neighbours.find
+    monkeypatch.setattr(neighbours, "find", lambda peer, *rest: (asked.append(peer), find(peer, *rest)))
     target = os.urandom(20)
     ports = iter(range(20_000, 60_000))
 
@@ -94,29 +97,27 @@ async def test_endless_nearer_nodes_do_not_make_an_endless_walk(
         return [liar.node_id, 5000, b"token", *pack_nodes(made_up), [b"fruit"]]
 
     liar.handlers["find"] = nearer
-    walk = await lookup(node, target).run()
-    assert walk._asked == 10
+    await lookup(neighbours, target).run()
+    assert len(asked) == 10
 
 
-async def test_the_window_grows_with_silence(spawn: Spawn, raw_peer: RawPeers) -> None:
-    node, honest = await spawn(), await spawn()
+async def test_the_window_grows_with_silence(spawn: Spawn, surround: Surround, raw_peer: RawPeers) -> None:
     silent = [await raw_peer() for _ in range(12)]
-    for peer in [honest, *silent]:
-        await node.bootstrap([text(peer.address)])
+    neighbours = await surround(await spawn(), *silent)
     for peer in silent:
         peer.wire.close()
     started = time.monotonic()
-    await Lookup(node._parts.neighbours, os.urandom(20), Want.NODES, size=20, alpha=1).run()
+    await Lookup(neighbours, os.urandom(20), Want.NODES, size=20, alpha=1).run()
     assert time.monotonic() - started < 1.0  # one by one, 100 ms each, it is over 1.2 s
 
 
-async def test_a_walk_has_a_time_limit(spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_walk_has_a_time_limit(surround: Surround, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookups, "TIME_LIMIT", 0.05)
-    node, silent = await spawn(), await raw_peer()
-    await node.bootstrap([text(silent.address)])
+    silent = await raw_peer()
+    neighbours = await surround(silent)
     silent.wire.close()
     started = time.monotonic()
-    await lookup(node, os.urandom(20)).run()
+    await lookup(neighbours, os.urandom(20)).run()
     assert time.monotonic() - started < 1
 
 
@@ -145,5 +146,5 @@ async def test_cancelled_asker_leaves_nothing_behind(
     await eventually(lambda: node.peers == 0)
 
 
-async def test_alone_there_is_nothing_to_wait_for(spawn: Spawn) -> None:
-    assert (await lookup(await spawn(), os.urandom(20)).run()).answered == []
+async def test_alone_there_is_nothing_to_wait_for(surround: Surround) -> None:
+    assert (await lookup(await surround(), os.urandom(20)).run()).answered == []

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import InvalidInputError
-from libreseed.network.overlay import messages
 from libreseed.network.overlay.messages import MAX_NODES, Want
+from libreseed.network.overlay.overlay import messages
 from libreseed.network.overlay.routing import Peer
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.binary())

@@ -53,6 +53,8 @@ def test_silence_ends_with_an_answer_or_with_time() -> None:
 
 def test_memory_is_bounded() -> None:
     trips = RoundTrips()
-    for port in range(10_000):
-        trips.answered(("127.0.0.1", port), 0.1)
-    assert len(trips._trips) == 4096
+    addresses = [("127.0.0.1", port) for port in range(10_000)]
+    for address in addresses:
+        trips.answered(address, 0.1)
+    known = [address for address in addresses if trips.timeout(address) != RoundTrips().timeout(address)]
+    assert known == addresses[-4096:]

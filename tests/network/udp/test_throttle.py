@@ -26,7 +26,8 @@ def test_colleagues_may_ask_for_more() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    throttle = Throttle()
-    for number in range(10_000):
-        throttle.allows(f"8.{number >> 8}.{number & 255}.1", 1)
-    assert len(throttle._buckets) == 4096
+    throttle = Throttle(100, 1, Clock())
+    strangers = [f"8.{number >> 8}.{number & 255}.1" for number in range(10_000)]
+    assert all(throttle.allows(ip, 1) for ip in strangers)
+    assert not any(throttle.allows(ip, 1) for ip in strangers[-4096:])
+    assert all(throttle.allows(ip, 1) for ip in reversed(strangers[:-4096]))

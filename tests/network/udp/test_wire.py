@@ -100,7 +100,11 @@ async def test_silence_ends_in_none(open_wire: Open, monkeypatch: pytest.MonkeyP
     assert seen[0] == seen[1]
 
 
-async def test_cancelled_caller_leaves_nothing_behind(open_wire: Open, caplog: pytest.LogCaptureFixture) -> None:
+async def test_cancelled_caller_leaves_nothing_behind(
+    open_wire: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "GIVE_UP", 60.0)
+    monkeypatch.setattr(wires, "MAX_OUTSTANDING", 1)
     gate: list[bytes] = []
     client, server = await open_wire(), await open_wire()
     server.datagram_received = lambda data, addr: gate.append(data)
@@ -110,23 +114,37 @@ async def test_cancelled_caller_leaves_nothing_behind(open_wire: Open, caplog: p
     with pytest.raises(asyncio.CancelledError):
         await call
     await eventually(lambda: gate)
+    client.request(address(server), "echo", [], lambda _: None)  # which is sent when the first is done with
     server.transport.sendto(b"\x01" + gate[0][1:21] + umsgpack.packb([]), address(client))
-    await eventually(lambda: not client._calls)
+    await eventually(lambda: len(set(gate)) == 2)
     assert not caplog.records
 
 
 async def test_requests_under_way_are_bounded(open_wire: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wires, "MAX_OUTSTANDING", 3)
+    asked: set[int] = set()
+    answers: list[Fields | None] = []
+    held: list[tuple[bytes, Address]] = []
     most = 0
 
     def echo(sender: Address, fields: Fields) -> Fields:
         nonlocal most
-        most = max(most, len(client._calls))
+        asked.add(fields[0])
+        most = max(most, len(asked) - len(answers))
         return fields
 
     server, client = await open_wire(echo=echo), await open_wire()
-    answers = await asyncio.gather(*(client.call(address(server), "echo", [n]) for n in range(50)))
-    assert answers == [[n] for n in range(50)]
+    receive = server.datagram_received
+    server.datagram_received = lambda data, addr: held.append((data, addr))
+    for number in range(50):
+        client.request(address(server), "echo", [number], answers.append)
+    client.transport.sendto(b"all", address(server))
+    await eventually(lambda: b"all" in [data for data, _ in held])
+    server.datagram_received = receive
+    for data, addr in held:
+        receive(data, addr)
+    await eventually(lambda: len(answers) == 50)
+    assert sorted(answers, key=str) == sorted(([n] for n in range(50)), key=str)
     assert most == 3
 
 
@@ -178,14 +196,16 @@ HUGE_ARRAY = b"\xdd\xff\xff\xff\xff"
     ),
 )
 async def test_no_datagram_raises(open_wire: Open, caplog: pytest.LogCaptureFixture, kind: bytes, body: bytes) -> None:
-    wire = await open_wire(echo=lambda sender, fields: [])
+    wire, silent = await open_wire(echo=lambda sender, fields: []), await open_wire()
     message_id = os.urandom(20)
-    silent = ("127.0.0.1", 9)
+    requests: list[bytes] = []
+    silent.datagram_received = lambda data, addr: requests.append(data)
     answers: list[object] = []
-    wire.request(silent, "echo", [], answers.append)
-    asked = next(iter(wire._calls))
-    for identity in (message_id, asked):
-        wire.datagram_received(kind + identity + body, silent)
+    wire.request(address(silent), "echo", [], answers.append)
+    await eventually(lambda: requests)
+    for identity in (message_id, requests[0][1:21]):
+        wire.datagram_received(kind + identity + body, address(silent))
     assert all(answer is None or isinstance(answer, list) for answer in answers)
     assert not [entry for entry in caplog.records if entry.levelno > logging.DEBUG]
     wire.close()
+    silent.close()

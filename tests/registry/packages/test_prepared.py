@@ -76,12 +76,14 @@ async def test_each_is_made_once_however_many_ask(
 
 
 async def test_another_revision_is_made_anew(store: PreparedStore) -> None:
-    forms = PreparedPackuments(store)
-    old, _ = await read(forms, found(b"1"), "gzip")
-    new, body = await read(forms, found(b"2", filler="new"), "identity")
-    assert (old.etag != new.etag, b"new" in body) == (True, True)
-    assert len(forms._forms) == 1
-    assert forms._size == new.size
+    size = (await read(PreparedPackuments(store), found(filler="new"), "gzip"))[0].size
+    forms = PreparedPackuments(store, 2 * size)
+    other = await forms.get(found(name="other"), short=False, base_url=URL)
+    for number in range(9):
+        old, _ = await read(forms, found(b"%d" % number), "gzip")
+        new, body = await read(forms, found(b"new %d" % number, filler="new"), "identity")
+        assert (old.etag != new.etag, b"new" in body) == (True, True)
+    assert await forms.get(found(name="other"), short=False, base_url=URL) is other, "the old ones take no room"
 
 
 async def test_large_ones_are_kept_over_a_restart(store: PreparedStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +102,12 @@ async def test_large_ones_are_kept_over_a_restart(store: PreparedStore, monkeypa
 async def test_memory_is_bounded(store: PreparedStore) -> None:
     sizes = [(await read(PreparedPackuments(store), found(name=f"pkg{n}"), "gzip"))[0].size for n in range(5)]
     forms = PreparedPackuments(store, sum(sizes[-2:]) + 1)
-    for number in range(5):
-        await read(forms, found(name=f"pkg{number}"), "gzip")
-    assert [key[0] for key in forms._forms] == ["pkg3", "pkg4"]
-    assert forms._size == sum(form.size for form in forms._forms.values())
+    packuments = [found(name=f"pkg{number}") for number in range(5)]
+    first = [(await read(forms, packument, "gzip"))[0] for packument in packuments]
+    for number in (4, 3):
+        assert (await read(forms, packuments[number], "gzip"))[0] is first[number]
+    for number in (2, 1, 0):
+        assert (await read(forms, packuments[number], "gzip"))[0] is not first[number]
 
 
 async def test_a_store_that_fails_stops_nobody(store: PreparedStore, monkeypatch: pytest.MonkeyPatch) -> None:

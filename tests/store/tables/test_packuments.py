@@ -1,3 +1,4 @@
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -44,8 +45,17 @@ async def test_memory_is_bounded(database: Database, monkeypatch: pytest.MonkeyP
     for name in names:
         await store.save(replace(ONE, name=name))
         await store.find(names[0])
-    assert list(store._recent) == ["pkg8", "pkg9", "pkg0"], "what was asked for last stays"
-    assert store._recent_bytes == 3 * len(ONE.body)
+    asked: list[str] = []
+
+    def trace(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(lambda sql: asked.append(sql) if sql.startswith("SELECT") else None)
+
+    await database.run(trace)
+    for name in ("pkg8", "pkg9", "pkg0"):
+        await store.find(name)
+    assert not asked, "what was asked for last stays"
+    await store.find("pkg7")
+    assert asked
     for name in names:
         assert await store.find(name) == replace(ONE, name=name)
 

@@ -36,8 +36,8 @@ _REMEMBERED = 4096
 
 
 class Holder(NamedTuple):
-    """Who says that he holds a blob, by his overlay address, his packed claim (see `claims`), and how many asked him for
-    it lately, ourselves included."""
+    """Who says that he holds a blob, by his overlay address, his packed claim (see `claims`), and how many asked for it
+    lately, ourselves included."""
 
     address: Address
     claim: bytes

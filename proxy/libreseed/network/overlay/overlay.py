@@ -226,8 +226,10 @@ class Overlay:
         return await self._parts.neighbours.bundle(peer, b"".join(targets)) if peer is not None else []
 
     async def join(self, holder: Endpoint, digest: bytes) -> Introduction | None:
-        """Tell a neighbour, by its BitTorrent endpoint, that we fetch a blob that it has, and return who else does; None
-        when it is no neighbour, or gives no answer."""
+        """Tell a neighbour, by its BitTorrent endpoint, that we fetch a blob that it has, and return who else does.
+
+        None when it is no neighbour, or gives no answer.
+        """
         peer = self._neighbour(holder)
         return await self._parts.neighbours.join(peer, target_of(content_key(digest))) if peer else None
 

@@ -21,8 +21,8 @@ from libreseed.trust.records import Endpoint
 log = logging.getLogger(__name__)
 
 MakeBundles = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
-"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on. The second argument
-are those of them that somebody else fetches by their own torrents."""
+"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on. The second
+argument are those of them that somebody else fetches by their own torrents."""
 
 
 class Service:
