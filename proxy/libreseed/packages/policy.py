@@ -173,7 +173,8 @@ class Policy:
 
 
 def read_policy(table: object, age: str = "") -> Policy:
-    """Read the table `[policy]` of the configuration file. A non-empty `age` takes the place of its minimum-release-age.
+    """Read the table `[policy]` of the configuration file. A non-empty `age` takes the place of its
+    minimum-release-age.
 
     Raises ConfigError, which names the key.
     """
