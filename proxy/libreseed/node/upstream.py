@@ -8,7 +8,7 @@ from libreseed.config import Settings
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.declared import read_declared
 from libreseed.upstream.limits import Limits
-from libreseed.upstream.npmrc import Own, read_settings
+from libreseed.upstream.npmrc import ListenAddress, read_settings
 from libreseed.upstream.settings import UpstreamSettings
 
 
@@ -18,7 +18,7 @@ async def open_upstream(settings: Settings, *, http_port: int, node_id: str, sta
     `http_port` is our own: we are never our own upstream. `node_id` tells other nodes that a request came through
     us. Raises ConfigError.
     """
-    own = Own(settings.host, http_port)
+    own = ListenAddress(settings.host, http_port)
     declared = await asyncio.to_thread(read_declared, settings.upstreams, own, os.environ)
     if settings.upstream == "none" and not declared:
         return None
