@@ -107,6 +107,7 @@ async def _ask(url: str, login: str | None, *, force: bool, dry: bool) -> tuple[
 def _notes(
     changes: Sequence[Change],
     endpoint: Endpoint,
+    *,
     clients: Sequence[str],
     project: Path | None,
     login: str | None,

@@ -130,10 +130,10 @@ async def _settle(
     project: Project,
     registry: _OnDemand,
     change: Change,
+    *,
     omit: Collection[str],
     stack: AsyncExitStack,
     progress: Progress,
-    *,
     clean: bool,
 ) -> Selection:
     """Return what belongs here of the lock file, brought up to date. What is changed for that goes back when the
@@ -182,11 +182,11 @@ async def _bring_up_to_date(
     project: Project,
     plan: Plan,
     registry: _OnDemand,
+    *,
     staging: Staging,
     progress: Progress,
     workers: Workers,
     shared: Path | None,
-    *,
     clean: bool,
 ) -> _Done:
     with as_store_error():
