@@ -152,7 +152,7 @@ class TerminalDisplay:
         return Group(*parts)
 
 
-def account(console: Console, outcome: Outcome) -> None:
+def print_outcome(console: Console, outcome: Outcome) -> None:
     """Say in plain words what happened."""
     console.print()
     console.print(Text("What just happened", style="bold"))

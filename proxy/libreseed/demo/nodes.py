@@ -30,7 +30,7 @@ _USER = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Trio:
+class DemoNodes:
     """The running nodes."""
 
     publisher: Node
@@ -39,7 +39,7 @@ class Trio:
 
 
 @asynccontextmanager
-async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
+async def running(folder: Path, upstream: str) -> AsyncIterator[DemoNodes]:
     """Start the three nodes and wait until they know each other. `upstream` is the mirror's; the others have none.
 
     Raises UnavailableError when they do not find each other, and what Node.start raises.
@@ -65,7 +65,7 @@ async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
         mirror, newcomer = await asyncio.gather(start("mirror", upstream, known), start("newcomer", "none", known))
         for node in (publisher, mirror, newcomer):
             await _until(node, _has_both_peers, _JOIN_SECONDS, "The three nodes did not find each other")
-        yield Trio(publisher, mirror, newcomer)
+        yield DemoNodes(publisher, mirror, newcomer)
 
 
 async def address_of(node: Node) -> str:
@@ -73,7 +73,7 @@ async def address_of(node: Node) -> str:
     return str(node.status()["overlay"])
 
 
-async def passed_on(node: Node) -> None:
+async def wait_until_announced(node: Node) -> None:
     """Wait until everything that a node has to sign and announce is signed and announced. Raises UnavailableError."""
     await _until(node, _is_idle, _SPREAD_SECONDS, "A node did not finish announcing what it has")
 

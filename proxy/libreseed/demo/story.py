@@ -14,8 +14,8 @@ from rich.filesize import decimal
 from libreseed.demo import nodes
 from libreseed.demo.commands import Npm, run_node
 from libreseed.demo.examples import copy_example
-from libreseed.demo.nodes import Trio
-from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
+from libreseed.demo.nodes import DemoNodes
+from libreseed.demo.traffic import Traffic, TrafficListener, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
 from libreseed.modules.lock.entry import LockedPackage
 from libreseed.modules.lock.lockfile import read_lockfile
@@ -33,14 +33,14 @@ WELL_KNOWN = "express"
 _UPSTREAM_SECONDS = 20.0
 
 
-class Display(Audience, Protocol):
+class Display(TrafficListener, Protocol):
     """Shows the demo while it runs."""
 
     def step(self, title: str, *, tarballs: bool = False) -> None:
         """A step begins, and the one before is done. With `tarballs`, the list of them is its point."""
 
     def note(self, text: str) -> None:
-        """Something to tell about this step."""
+        """Something to run_demo about this step."""
 
     def problem(self, text: str) -> None:
         """This step failed; the demo goes on without it."""
@@ -74,7 +74,7 @@ class Outcome:
         return sum(transfer.bytes for transfer in self.installed)
 
 
-async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Outcome:
+async def run_demo(folder: Path, display: Display, *, upstream: str = "auto") -> Outcome:
     """Play the demo in an empty folder. `upstream` is the mirror's, as in Settings.
 
     Without a reachable upstream it goes on with the published package alone. Raises a LibreseedError when anything
@@ -84,8 +84,8 @@ async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Out
     find_command("node")
     find_command("npm")
     display.step("Start three nodes, each with a key of its own, on this machine only")
-    async with nodes.running(folder / "nodes", upstream) as trio:
-        story = _Story(folder, display, trio)
+    async with nodes.running(folder / "nodes", upstream) as running:
+        story = _Story(folder, display, running)
         await story.introduce("npm's own" if upstream == "auto" else upstream)
         await story.publish()
         await story.mirror()
@@ -99,11 +99,11 @@ async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Out
 
 
 class _Story:
-    def __init__(self, folder: Path, display: Display, trio: Trio) -> None:
+    def __init__(self, folder: Path, display: Display, running: DemoNodes) -> None:
         self.outcome = Outcome()
         self._folder = folder
         self._display = display
-        self._publisher, self._mirror, self._newcomer = trio.publisher, trio.mirror, trio.newcomer
+        self._publisher, self._mirror, self._newcomer = running.publisher, running.mirror, running.newcomer
         self._project = folder / "app"
         self._expected: dict[tuple[str, str], bytes] = {}
         """SHA-512 by name and version: what the publisher sent, and what the upstream told the mirror."""
@@ -123,7 +123,7 @@ class _Story:
         version, integrity = _read_published(await npm.run(package, "publish", "--json"))
         self._expected[OWN, version] = parse_integrity(integrity) or b""
         self.outcome.published = f"{OWN}@{version}"
-        await nodes.passed_on(self._publisher)
+        await nodes.wait_until_announced(self._publisher)
         self._display.note(f"{self.outcome.published}, {integrity[:24]}…")
         self._display.note(f"signed with {_short(self.outcome.publisher)}, announced as {key_text(OWN)}")
 
@@ -147,7 +147,7 @@ class _Story:
         self.outcome.mirrored = traffic.tarballs
         for package in await _locked(project):
             self._expected[package.name, package.version] = package.digest or b""
-        await nodes.passed_on(self._mirror)
+        await nodes.wait_until_announced(self._mirror)
         status = self._mirror.status()
         self._display.note(f"{_amount(traffic.tarballs)} from {status['upstream']['url']}")
         mirrored = count(len(traffic.metadata), "package")
@@ -281,5 +281,5 @@ def count(number: int, noun: str) -> str:
 
 
 def _short(key: str) -> str:
-    """Return enough of a key to tell it from another by eye."""
+    """Return enough of a key to run_demo it from another by eye."""
     return f"{key[:16]}…"
