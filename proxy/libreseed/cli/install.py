@@ -96,7 +96,7 @@ def install_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **optio
 
     PKG is a name of the registry with or without a range or tag, NAME@npm:OTHER@RANGE, a folder, a tarball, or git.
     """
-    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
+    _install(Change("install", _with_absolute_paths(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("ci", short_help="Install exactly what the lock file says, anew.")
@@ -111,7 +111,7 @@ def ci_command(**options: Any) -> None:
 @_options(*_save_options, _workspace_option)
 def add_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **options: Any) -> None:
     """Add PKGs to package.json and install them."""
-    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
+    _install(Change("install", _with_absolute_paths(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("remove")
@@ -130,7 +130,7 @@ def update_command(names: tuple[str, ...], workspaces: tuple[str, ...], **option
     _install(Change("update", names, workspaces=workspaces), **options)
 
 
-def _from_here(specs: Sequence[str]) -> list[str]:
+def _with_absolute_paths(specs: Sequence[str]) -> list[str]:
     """Return the specs with relative paths made absolute, since npm is asked in the project's folder."""
     return [_PATH.sub(lambda match: os.path.normpath(Path.cwd() / match[0]), spec) for spec in specs]
 
@@ -173,7 +173,7 @@ def _install(
     if as_json:
         click.echo(json.dumps(asdict(summary)))
     else:
-        _tell(summary)
+        _print_summary(summary)
     if not ignore_scripts:
         command = "ci" if clean else change.command
         folders = _folders(project, change) if change.workspaces else summary.linked
@@ -186,7 +186,7 @@ def _folders(project: Project, change: Change) -> list[str]:
     return [each.folder for each in named_workspaces(project, read_project(project), change.workspaces)]
 
 
-def _tell(summary: Summary) -> None:
+def _print_summary(summary: Summary) -> None:
     click.echo(_sentence(summary))
     if summary.absent:
         click.echo(f"Optional, and not to be had: {', '.join(summary.absent)}", err=True)
