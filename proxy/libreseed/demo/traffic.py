@@ -1,4 +1,4 @@
-"""What a node served from where, as its access log tells it."""
+"""Collects what a node serves, and from which source, from its access log."""
 
 import logging
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ class Transfer:
 
 
 class TrafficListener(Protocol):
-    """Whoever wants to know at once."""
+    """Is told of each response at once."""
 
     def looked_up(self, name: str) -> None:
-        """A client got the metadata of a package."""
+        """Note that a client got the packument of `name`."""
 
     def transfer(self, transfer: Transfer) -> None:
-        """A client got a tarball."""
+        """Note that a client got a tarball."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What a node served: where each packument came from when it was first asked for, and the tarballs."""
+    """The responses of a node: name -> source of its packument when it was first asked for, and the tarballs."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     tarballs: list[Transfer] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Traffic:
 
 @contextmanager
 def watch(url: str, listener: TrafficListener) -> Iterator[Traffic]:
-    """Tell `listener` what the node at `url` serves from now on, and collect it."""
+    """Collect the responses of the node at `url` from now on, and pass them to `listener`."""
     handler = _Handler(urlsplit(url).netloc, listener)
     level = access_log.level
     access_log.addHandler(handler)
