@@ -1,4 +1,4 @@
-"""`libreseed demo`: see it work, in less than a minute."""
+"""`libreseed demo`."""
 
 import asyncio
 import json

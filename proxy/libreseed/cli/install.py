@@ -28,7 +28,7 @@ from libreseed.shims.render import render_package
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _PATH = re.compile(r"^\.{1,2}(?:/.*)?$|(?<=file:)\.{1,2}(?:/.*)?$")
-"""The relative path in `./folder`, `file:../folder` or `name@file:./folder`."""
+"""Matches the relative path in `./folder`, `file:../folder` or `name@file:./folder`."""
 _SAVE = {
     "save_dev": "--save-dev",
     "save_optional": "--save-optional",
@@ -131,12 +131,13 @@ def update_command(names: tuple[str, ...], workspaces: tuple[str, ...], **option
 
 
 def _with_absolute_paths(specs: Sequence[str]) -> list[str]:
-    """Return the specs with relative paths made absolute, since npm is asked in the project's folder."""
+    """Return the specs with relative paths made absolute, since npm runs in the project's folder, not in the current
+    one."""
     return [_PATH.sub(lambda match: os.path.normpath(Path.cwd() / match[0]), spec) for spec in specs]
 
 
 def _chosen(options: dict[str, Any]) -> list[str]:
-    """Take the options about package.json out of `options` and return npm's words for them."""
+    """Remove the options about package.json from `options`, and return npm's options for them."""
     return [word for name, word in _SAVE.items() if options.pop(name)]
 
 
@@ -152,7 +153,7 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
-    gc.set_threshold(100_000)  # what an install makes it needs to its end: looking for rubbish is a twentieth of it
+    gc.set_threshold(100_000)  # an install frees few objects before its end, and collecting took 5 % of it
     workspace = chosen_workspace(root)
     project = workspace.project
     if change.is_wanted and workspace.folder and not change.workspaces:

@@ -107,6 +107,6 @@ def _run_in_each(
 
 
 def _restore_shims_link(project: Project) -> None:
-    """Make the link again that `npm install` prunes."""
+    """Link `node_modules/libreseed` again, since `npm install` prunes it."""
     if project.register.is_file():
         link_shims(project)
