@@ -1,4 +1,4 @@
-"""The npm registries that a node falls back to, as npm and the configuration file name them."""
+"""Composes the client of the upstream from npm's configuration and the configuration file."""
 
 import asyncio
 import os
@@ -13,10 +13,10 @@ from libreseed.upstream.settings import UpstreamSettings
 
 
 async def open_upstream(settings: Settings, *, http_port: int, node_id: str, stack: AsyncExitStack) -> Upstream | None:
-    """Return what asks the registries, None when there is none; the `stack` closes it.
+    """Return the client of the upstream registries, None when there are none; the `stack` closes it.
 
-    `http_port` is our own: we are never our own upstream. `node_id` tells other nodes that a request came through
-    us. Raises ConfigError.
+    `http_port` is this node's own, which is refused as an upstream. `node_id` is sent in `X-Libreseed-Via`. Raises
+    ConfigError.
     """
     own = ListenAddress(settings.host, http_port)
     declared = await asyncio.to_thread(read_declared, settings.upstreams, own, os.environ)
