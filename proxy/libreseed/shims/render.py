@@ -43,11 +43,8 @@ def render_package(version: str, cache: Path | None = None) -> dict[str, bytes]:
 
 
 def _render(version: str, folders: Sequence[Path]) -> dict[str, bytes]:
-    from jinja2 import (
-        Environment,
-        FileSystemLoader,
-        StrictUndefined,
-    )  # importing it takes a fifth of the start of an install
+    # Imported here because that takes a fifth of the start of an install.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(folders),

@@ -67,9 +67,8 @@ class Ownership:
     async def is_private(self, name: str) -> bool:
         """Tell whether the overlay must not be asked about `name`: it is restricted here, or has a registry of its
         own."""
-        if (
-            not self.is_public(name) and self.publisher_of(name) is None
-        ):  # a pinned publisher's name is in the overlay already
+        # The name of a pinned publisher's package is in the overlay already.
+        if not self.is_public(name) and self.publisher_of(name) is None:
             return True
         return self._upstream is not None and await self._upstream.is_private(name)
 

@@ -194,8 +194,9 @@ class PackumentDelivery:
         return self._freshness.upstream if is_upstreams_origin(stored.origin) else self._freshness.record
 
     def _failed_harmlessly(self, name: str, refresh: "asyncio.Task[StoredPackument]") -> bool:
-        """Tell whether the stored packument may be served although a refresh has failed: always, except after the
-        upstream's own 404, whatever unknown publishers claim then, and for an expired record."""
+        """Tell whether the stored packument may be served although a refresh has failed. Not after an expired record,
+        which nobody vouches for any more, nor when the upstream says that there is no such package, whatever unknown
+        publishers claim then."""
         error = refresh.exception()
         if isinstance(error, NotFoundError | UnknownPublisherError):
             return not self._ownership.has_upstream(name) or self._ownership.publisher_of(name) is not None

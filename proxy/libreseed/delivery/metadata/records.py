@@ -79,9 +79,8 @@ class RecordReader:
             )
         if keys:
             self._require_peers(name)
-        elif (
-            self._overlay.peers == 0
-        ):  # no trusted mirror can be missing, so 404 and no 503, which npm would retry before it publishes
+        elif self._overlay.peers == 0:
+            # Without trusted mirrors none can be missing: 404, and not 503, which npm would retry before it publishes.
             raise NotFoundError(
                 f"{name} is not known here, and this node is connected to no other.",
                 hint="To ask others: libreseed serve --bootstrap HOST:PORT",

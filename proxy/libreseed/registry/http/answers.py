@@ -57,9 +57,8 @@ def error_answer(error: LibreseedError) -> Response:
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
         shortest, longest = _RETRY_AFTER
-        wait = (
-            error.wait if isinstance(error, UnavailableError) else shortest
-        )  # the upstream's Retry-After is passed on
+        # The wait that the upstream asked for is passed on.
+        wait = error.wait if isinstance(error, UnavailableError) else shortest
         headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = error.challenge
