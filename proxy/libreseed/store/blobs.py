@@ -120,8 +120,8 @@ class BlobStore:
                 file.unlink()
 
     def adopt(self, file: Path, digest: bytes) -> Path:
-        """Check a file in an incoming folder, move it into the store, and remove the folder if it is empty then
-        (blocking). Raises IntegrityError, StoreError."""
+        """Check a file in an incoming folder and move it into the store (blocking); the folder goes if nothing else is
+        in it. Raises IntegrityError, StoreError."""
         check_file(file, digest)
         target = self._place(file, digest)
         with suppress(OSError):

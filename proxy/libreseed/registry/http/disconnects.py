@@ -10,7 +10,7 @@ _CLIENT_CLOSED_REQUEST = 499
 
 
 class CancelOnDisconnect:
-    """ASGI middleware: cancels a GET or HEAD whose client has disconnected, so that its work is not done in vain.
+    """ASGI middleware: cancels a GET or HEAD whose client has disconnected, since nobody receives the response.
 
     It begins to watch `after` seconds after the request began, since most are answered sooner than watching would pay.
     """
