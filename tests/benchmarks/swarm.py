@@ -141,7 +141,8 @@ import json, os, subprocess, sys, time
 way, url, project = sys.argv[1:]
 home = project + ".home"
 os.mkdir(home)
-environment = dict(os.environ, HOME=home, XDG_CACHE_HOME=home, npm_config_cache=home + "/npm", npm_config_registry=url + "/")
+environment = dict(os.environ, HOME=home, XDG_CACHE_HOME=home)
+environment |= {"npm_config_cache": home + "/npm", "npm_config_registry": url + "/"}
 command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
 if way == "ci":
     command = [sys.executable, "-m", "libreseed", "ci", "--registry", url, "--json"]

@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from libreseed.demo.display import PlainDisplay, TerminalDisplay, account
+from libreseed.demo.display import PlainDisplay, TerminalDisplay, print_outcome
 from libreseed.demo.story import OWN, WELL_KNOWN, Outcome
 from libreseed.demo.traffic import Transfer
 from libreseed.errors import UnavailableError
@@ -87,7 +87,7 @@ def outcome(problem: str = "") -> Outcome:
 
 def test_the_account_says_what_happened_in_numbers():
     wide = console(1000)
-    account(wide, outcome())
+    print_outcome(wide, outcome())
     assert "the metadata of 1 package, signed" in text(wide)
     assert "looked up 2 names in the DHT" in text(wide)
     assert "fetched 1 tarball (578 bytes) from the others over BitTorrent" in text(wide)
@@ -98,6 +98,6 @@ def test_the_account_says_what_happened_in_numbers():
 
 def test_the_account_says_what_was_left_out():
     wide = console(1000)
-    account(wide, outcome("The upstream is down."))
+    print_outcome(wide, outcome("The upstream is down."))
     assert "Not shown, because the upstream could not be used: express" in text(wide)
     assert "The mirror installed" not in text(wide)

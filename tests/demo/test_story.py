@@ -11,7 +11,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from libreseed.demo.story import OWN, WELL_KNOWN, check_sources, tell
+from libreseed.demo.story import OWN, WELL_KNOWN, check_sources, run_demo
 from libreseed.demo.traffic import Traffic, Transfer
 from libreseed.errors import IntegrityError, UnavailableError
 from libreseed.modules.lock.entry import LockedPackage
@@ -104,7 +104,7 @@ async def upstream() -> AsyncIterator[str]:
 
 async def test_everything_comes_from_the_swarm_and_then_from_the_store(tmp_path, upstream):
     recorder = Recorder()
-    outcome = await tell(tmp_path, recorder, upstream=upstream)
+    outcome = await run_demo(tmp_path, recorder, upstream=upstream)
     names = {OWN, WELL_KNOWN, "leaf"}
     assert outcome.problem == ""
     assert {(tarball.name, tarball.source) for tarball in outcome.installed} == {(name, "swarm") for name in names}
@@ -121,7 +121,7 @@ async def test_everything_comes_from_the_swarm_and_then_from_the_store(tmp_path,
 @pytest.mark.parametrize("upstream_url", ["none", "http://127.0.0.1:9/"])
 async def test_without_an_upstream_the_published_package_is_still_shown(tmp_path, upstream_url):
     recorder = Recorder()
-    outcome = await tell(tmp_path, recorder, upstream=upstream_url)
+    outcome = await run_demo(tmp_path, recorder, upstream=upstream_url)
     assert outcome.problem
     assert recorder.problems == [f"express could not be had from the upstream: {outcome.problem}"]
     assert [(tarball.name, tarball.source) for tarball in outcome.installed] == [(OWN, "swarm")]
@@ -152,7 +152,7 @@ async def test_a_changed_byte_on_the_newcomer_is_noticed(tmp_path):
             os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # else the node notices, and fetches it again
 
     with pytest.raises(IntegrityError, match=f"{OWN}@1.0.0 has sha512-"):
-        await tell(tmp_path, Recorder(Verify=change), upstream="none")
+        await run_demo(tmp_path, Recorder(Verify=change), upstream="none")
 
 
 async def test_it_does_not_claim_that_the_store_was_enough_when_it_was_not(tmp_path):
@@ -161,7 +161,7 @@ async def test_it_does_not_claim_that_the_store_was_enough_when_it_was_not(tmp_p
             file.unlink()
 
     with pytest.raises(UnavailableError, match="npm ci failed"):
-        await tell(tmp_path, Recorder(**{"Publisher and mirror off": empty}), upstream="none")
+        await run_demo(tmp_path, Recorder(**{"Publisher and mirror off": empty}), upstream="none")
 
 
 def tarballs(folder: Path, node: str) -> list[Path]:

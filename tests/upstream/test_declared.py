@@ -7,9 +7,9 @@ from yarl import URL
 
 from libreseed.errors import ConfigError
 from libreseed.upstream.declared import DeclaredUpstream, owner_of, read_declared
-from libreseed.upstream.npmrc import Own
+from libreseed.upstream.npmrc import ListenAddress
 
-OWN = Own("127.0.0.1", 4880)
+OWN = ListenAddress("127.0.0.1", 4880)
 URL_TEXT = "https://npm.corp.example/team"
 CORP = {"url": URL_TEXT, "packages": ["@corp/*"]}
 

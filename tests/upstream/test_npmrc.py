@@ -18,11 +18,11 @@ from libreseed.clients.pointing import point
 from libreseed.errors import ConfigError, StoreError
 from libreseed.packages.integrity import format_integrity, sha512
 from libreseed.upstream.client import Upstream
-from libreseed.upstream.npmrc import Own, read_settings
+from libreseed.upstream.npmrc import ListenAddress, read_settings
 from libreseed.upstream.packuments import Packument
 from libreseed.upstream.settings import Credentials, UpstreamSettings
 
-OWN = Own("127.0.0.1", 4880)
+OWN = ListenAddress("127.0.0.1", 4880)
 PEM = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"
 
 
@@ -246,7 +246,7 @@ async def test_a_url_is_used_with_what_npm_knows_about_it(machine: Machine) -> N
     ],
 )
 def test_who_we_are(url: str, ours: bool) -> None:
-    assert Own("10.0.0.7", 4880).is_at(URL(url)) is ours
+    assert ListenAddress("10.0.0.7", 4880).is_at(URL(url)) is ours
 
 
 async def test_none_asks_nobody(machine: Machine) -> None:

@@ -13,7 +13,7 @@ from libreseed.node.node import Node
 from libreseed.node.node import upstream as upstream_module
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
-from libreseed.upstream.npmrc import Own
+from libreseed.upstream.npmrc import ListenAddress
 from libreseed.upstream.settings import UpstreamSettings
 from libreseed.upstream.via import MAX_HOPS, VIA_HEADER, accept_via, came_through, via
 from upstream.fake_registry import FakeRegistry, Reply
@@ -92,7 +92,7 @@ async def start_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     following: dict[int, str] = {}
     """The URL of the next node by a node's own port; a node reads where its upstream is when it first needs it."""
 
-    async def settings(_: str, own: Own) -> UpstreamSettings:
+    async def settings(_: str, own: ListenAddress) -> UpstreamSettings:
         return UpstreamSettings(following[own.port])
 
     # Without npm, whose configuration is another one on each machine.

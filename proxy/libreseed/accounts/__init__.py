@@ -1,2 +1,2 @@
-"""Who somebody is: passwords, one-time passwords, web logins, limits on guessing. What somebody may do is in
-`packages.access` and `packages.tokens`."""
+"""Authentication of accounts: passwords, one-time passwords, web logins, limits on guessing. What an account may do is
+in `packages.access` and `packages.tokens`."""

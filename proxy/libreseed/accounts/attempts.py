@@ -1,4 +1,4 @@
-"""A limit on guessing passwords and codes, by account and by address; in memory, and bounded there."""
+"""A limit on guessing passwords and codes, by account and by address, kept in bounded memory."""
 
 import math
 import time
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from libreseed.errors import ForbiddenError
 
 BURST = 10
-"""Wrong guesses that are free."""
+"""Wrong guesses in a row that are allowed."""
 REFILL = 30.0
 """Seconds after which one more is allowed."""
 _REMEMBERED = 10_000
 
 
 class Attempts:
-    """A token bucket for each key. A guess is taken from it before it is checked, so that guesses side by side are
-    counted too, and given back when it was right."""
+    """A token bucket for each key: `burst` guesses, and one more every `refill` seconds. A guess is taken before it is
+    checked, so that concurrent guesses are counted too, and given back when it was right."""
 
     def __init__(self, burst: int = BURST, refill: float = REFILL, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst = burst
@@ -38,7 +38,7 @@ class Attempts:
             self._put(key, level - 1, now)
 
     def give_back(self, *keys: str) -> None:
-        """The guess was right."""
+        """Give back one guess for each key, since it was right."""
         now = self._clock()
         for key in keys:
             self._put(key, self._level(key, now) + 1, now)

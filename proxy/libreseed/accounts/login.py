@@ -1,4 +1,4 @@
-"""From a name and a password to an account."""
+"""Login by name and password, and sign-up."""
 
 import re
 
@@ -9,13 +9,13 @@ from libreseed.store.tables.accounts import AccountStore
 
 _NAME = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}", re.ASCII)
 _PER_ADDRESS = 5 * BURST
-"""An address has more guesses than an account: there may be many people behind it."""
+"""Wrong guesses allowed to an address: more than to an account, because many people may share it."""
 _EMAIL = 254
 _PASSWORD_BYTES = 1024
 
 
 class Login:
-    """Checks passwords, at a limited rate, and makes accounts."""
+    """Checks passwords, with a limit on wrong ones, and makes accounts."""
 
     def __init__(self, accounts: AccountStore, factors: SecondFactors) -> None:
         self._accounts = accounts
@@ -40,9 +40,10 @@ class Login:
         self._by_address.give_back(address)
 
     async def sign_up(self, name: str, password: str, email: str = "", *, local: bool) -> None:
-        """Make an account, for who is on this machine (`local`) only.
+        """Make an account; only for a request from this machine (`local`).
 
-        Raises ForbiddenError, InvalidInputError for a name that cannot be, ConflictError for one that is taken.
+        Raises ForbiddenError for another machine, InvalidInputError for a name or password that is not allowed,
+        ConflictError for a name that is taken.
         """
         if not local:
             raise ForbiddenError(
@@ -59,6 +60,6 @@ class Login:
 
 
 def check_new_password(password: str) -> None:
-    """Raise InvalidInputError for a password that cannot be."""
+    """Raise InvalidInputError unless a password has 1 to 1024 bytes."""
     if not 0 < len(password.encode()) <= _PASSWORD_BYTES:
         raise InvalidInputError(f"A password has 1 to {_PASSWORD_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""One-time passwords: switching them on and off, and checking them. Source: `npm profile enable-2fa`."""
+"""The second factor of accounts: one-time passwords, their enrolment and check. Source: `npm profile enable-2fa`."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from libreseed.store.tables.second_factors import Mode, SecondFactor, SecondFact
 
 
 class SecondFactors:
-    """Asks for a code only of accounts that want it. A code counts once (RFC 6238, 5.2), though for the token that it
-    came with first it goes on: npm sends the same one with each request of a command."""
+    """Checks one-time passwords of accounts that have enabled them. A code is accepted once (RFC 6238, 5.2), but again
+    with the token that it first came with, because npm sends it with each request of a command."""
 
     def __init__(self, store: SecondFactorStore, attempts: Attempts, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -21,7 +21,7 @@ class SecondFactors:
         self._used: dict[str, tuple[int, str]] = {}
 
     async def find(self, account: str) -> SecondFactor | None:
-        """Return the second factor of an account, also one that is still pending."""
+        """Return the second factor of an account, also a pending one; None when it has none."""
         return await self._store.find(account)
 
     async def check(self, account: str, code: str, holder: str, *, writing: bool = False) -> None:
@@ -38,7 +38,8 @@ class SecondFactors:
         await self._check_code(account, factor, code, holder)
 
     async def begin(self, account: str, mode: Mode) -> str | None:
-        """Begin to switch it on: return the otpauth URL. Where it is on, change its mode and return None."""
+        """Begin to enable the second factor and return the otpauth URL. If it is enabled, change its mode and return
+        None."""
         factor = await self._store.find(account)
         if factor is not None and not factor.pending:
             await self._store.save(account, replace(factor, mode=mode))
@@ -48,7 +49,7 @@ class SecondFactors:
         return otpauth_url(secret, account)
 
     async def confirm(self, account: str, code: str, holder: str) -> list[str]:
-        """Switch it on by a first code, and return the recovery codes.
+        """Enable the pending second factor by a first code, and return the recovery codes.
 
         Raises InvalidInputError when nothing is pending, UnauthorizedError for a wrong code.
         """
@@ -61,7 +62,7 @@ class SecondFactors:
         return codes
 
     async def remove(self, account: str) -> None:
-        """Switch it off."""
+        """Disable the second factor of an account."""
         await self._store.remove(account)
         self._used.pop(account, None)
 

@@ -1,7 +1,7 @@
 """Logins that a command-line client begins and a browser completes.
 
-Source: npm's `npm-profile`: `POST /-/v1/login` gives `{loginUrl, doneUrl}`. The client shows the one and asks the other
-until it has a token.
+Source: npm's `npm-profile`. `POST /-/v1/login` returns `{loginUrl, doneUrl}`; the client opens the first in a browser
+and polls the second until it returns a token.
 """
 
 import secrets
@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from libreseed.errors import NotFoundError, UnavailableError
 
 LIFETIME = 600.0
-"""Seconds in which it must be completed."""
+"""Seconds in which a login must be completed."""
 MAX_OPEN = 1000
+"""Logins under way at a time."""
 MAX_OPEN_PER_ADDRESS = 50
 
 
 @dataclass(slots=True)
 class WebLogin:
-    """`page` names it in the browser, `done` for the client that began it: who sees the one cannot fetch the token.
+    """A login under way. `page` is its id in the browser's URL, `done` in the client's: both are random, so that who
+    sees the first cannot fetch the token.
 
-    `client` and `address` are who asked, for the page to show; `account` who logged in, "" until then.
+    `client` and `address` are those of the client that began it, for the page to show; `account` is who logged in, ""
+    until then; `until` is when it ends, by the clock of WebLogins.
     """
 
     client: str
@@ -35,7 +38,7 @@ class WebLogin:
 
 
 class WebLogins:
-    """The logins under way, in memory: they end after ten minutes, and there are at most 1000."""
+    """The logins under way, in memory, for 600 s each and at most 1000."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -53,7 +56,7 @@ class WebLogins:
         return login
 
     def find(self, page: str) -> WebLogin:
-        """Return the login of a page that is still to be completed. Raises NotFoundError."""
+        """Return the login with this page id that is not completed. Raises NotFoundError."""
         self._drop_old()
         login = self._pages.get(page)
         if login is None or login.account:
@@ -61,7 +64,7 @@ class WebLogins:
         return login
 
     def complete(self, login: WebLogin, account: str) -> None:
-        """The person at the page is `account`."""
+        """Complete a login for `account`."""
         login.account = account
 
     def take(self, done: str) -> str:

@@ -1,1 +1,1 @@
-"""The command line: it parses, calls and prints. What a command does is in the folders below."""
+"""The command line: commands parse their arguments, call other packages, and print."""

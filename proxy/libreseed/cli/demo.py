@@ -1,4 +1,4 @@
-"""`libreseed demo`: see it work, in less than a minute."""
+"""`libreseed demo`."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ import click
 from rich.console import Console
 
 from libreseed.cli.options import upstream_option
-from libreseed.demo.display import PlainDisplay, TerminalDisplay, account
-from libreseed.demo.story import Outcome, tell
+from libreseed.demo.display import PlainDisplay, TerminalDisplay, print_outcome
+from libreseed.demo.story import Outcome, run_demo
 
 
 @click.command("demo", short_help="See it work: three nodes, a package published, a tree installed.")
@@ -34,7 +34,7 @@ def demo_command(keep: bool, as_json: bool, upstream: str) -> int:
     folder = Path(tempfile.mkdtemp(prefix="libreseed-demo-"))
     try:
         outcome = _run(_play(folder, console, upstream))
-        account(console, outcome)
+        print_outcome(console, outcome)
     except asyncio.CancelledError:
         raise click.Abort from None
     finally:
@@ -53,7 +53,7 @@ async def _play(folder: Path, console: Console, upstream: str) -> Outcome:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with TerminalDisplay(console) if console.is_terminal else PlainDisplay(console) as display:
-        return await tell(folder, display, upstream=upstream)
+        return await run_demo(folder, display, upstream=upstream)
 
 
 def _run(story: Coroutine[Any, Any, Outcome]) -> Outcome:

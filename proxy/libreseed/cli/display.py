@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """What `modules.fetching.Progress` asks for, as a context manager. `quiet` shows nothing."""
+    """A `modules.fetch.fetching.Progress`, and a context manager. `quiet`: shows nothing."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet

@@ -1,4 +1,4 @@
-"""`libreseed doctor`: is everything in order here?"""
+"""`libreseed doctor`: verifies and repairs the store."""
 
 import asyncio
 from pathlib import Path

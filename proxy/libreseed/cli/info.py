@@ -1,4 +1,4 @@
-"""`libreseed info`: what the running node knows of a package."""
+"""`libreseed info`: shows the origin and checks of a package version."""
 
 import asyncio
 import json

@@ -28,7 +28,7 @@ from libreseed.shims.render import render_package
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _PATH = re.compile(r"^\.{1,2}(?:/.*)?$|(?<=file:)\.{1,2}(?:/.*)?$")
-"""The relative path in `./folder`, `file:../folder` or `name@file:./folder`."""
+"""Matches the relative path in `./folder`, `file:../folder` or `name@file:./folder`."""
 _SAVE = {
     "save_dev": "--save-dev",
     "save_optional": "--save-optional",
@@ -96,7 +96,7 @@ def install_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **optio
 
     PKG is a name of the registry with or without a range or tag, NAME@npm:OTHER@RANGE, a folder, a tarball, or git.
     """
-    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
+    _install(Change("install", _with_absolute_paths(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("ci", short_help="Install exactly what the lock file says, anew.")
@@ -111,7 +111,7 @@ def ci_command(**options: Any) -> None:
 @_options(*_save_options, _workspace_option)
 def add_command(specs: tuple[str, ...], workspaces: tuple[str, ...], **options: Any) -> None:
     """Add PKGs to package.json and install them."""
-    _install(Change("install", _from_here(specs), _chosen(options), workspaces), **options)
+    _install(Change("install", _with_absolute_paths(specs), _chosen(options), workspaces), **options)
 
 
 @click.command("remove")
@@ -130,13 +130,14 @@ def update_command(names: tuple[str, ...], workspaces: tuple[str, ...], **option
     _install(Change("update", names, workspaces=workspaces), **options)
 
 
-def _from_here(specs: Sequence[str]) -> list[str]:
-    """Return the specs with relative paths made absolute, since npm is asked in the project's folder."""
+def _with_absolute_paths(specs: Sequence[str]) -> list[str]:
+    """Return the specs with relative paths made absolute, since npm runs in the project's folder, not in the current
+    one."""
     return [_PATH.sub(lambda match: os.path.normpath(Path.cwd() / match[0]), spec) for spec in specs]
 
 
 def _chosen(options: dict[str, Any]) -> list[str]:
-    """Take the options about package.json out of `options` and return npm's words for them."""
+    """Remove the options about package.json from `options`, and return npm's options for them."""
     return [word for name, word in _SAVE.items() if options.pop(name)]
 
 
@@ -152,7 +153,7 @@ def _install(
     root: Path | None,
     clean: bool = False,
 ) -> None:
-    gc.set_threshold(100_000)  # what an install makes it needs to its end: looking for rubbish is a twentieth of it
+    gc.set_threshold(100_000)  # an install frees few objects before its end, and collecting took 5 % of it
     workspace = chosen_workspace(root)
     project = workspace.project
     if change.is_wanted and workspace.folder and not change.workspaces:
@@ -173,7 +174,7 @@ def _install(
     if as_json:
         click.echo(json.dumps(asdict(summary)))
     else:
-        _tell(summary)
+        _print_summary(summary)
     if not ignore_scripts:
         command = "ci" if clean else change.command
         folders = _folders(project, change) if change.workspaces else summary.linked
@@ -186,7 +187,7 @@ def _folders(project: Project, change: Change) -> list[str]:
     return [each.folder for each in named_workspaces(project, read_project(project), change.workspaces)]
 
 
-def _tell(summary: Summary) -> None:
+def _print_summary(summary: Summary) -> None:
     click.echo(_sentence(summary))
     if summary.absent:
         click.echo(f"Optional, and not to be had: {', '.join(summary.absent)}", err=True)

@@ -1,4 +1,4 @@
-"""`libreseed keys`: the keys that this machine publishes with."""
+"""`libreseed keys`: manages the keys that this machine publishes with."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command `libreseed`: finds the command group and turns errors into sentences and exit codes."""
+"""The command `libreseed`: imports the module of a subcommand, and turns errors into messages and exit codes."""
 
 import importlib
 import sys
@@ -33,7 +33,7 @@ _COMMANDS = {
     "update": "install",
     "why": "packages",
 }
-"""Command -> module of this package that defines it; imported only when asked for."""
+"""Command -> module of this package that defines it, which is imported when the command is used."""
 
 
 class _LazyGroup(click.Group):

@@ -49,7 +49,7 @@ def run_command(
     if target is None:
         _list_scripts(chosen)
         return
-    _repair(project)
+    _restore_shims_link(project)
     having = [each for each in chosen if target in read_scripts(each.home)]
     words = arguments[1:] if arguments[:1] == ("--",) else arguments
     if names or everywhere:
@@ -77,7 +77,7 @@ def run_command(
 def exec_command(command: str, arguments: tuple[str, ...], root: Path | None) -> None:
     """Run a command of an installed package."""
     workspace = chosen_workspace(root)
-    _repair(workspace.project)
+    _restore_shims_link(workspace.project)
     run_bin(workspace, command, arguments)
 
 
@@ -106,7 +106,7 @@ def _run_in_each(
         raise SystemExit(1)
 
 
-def _repair(project: Project) -> None:
-    """Make the link again that `npm install` prunes."""
+def _restore_shims_link(project: Project) -> None:
+    """Link `node_modules/libreseed` again, since `npm install` prunes it."""
     if project.register.is_file():
         link_shims(project)

@@ -1,4 +1,4 @@
-"""`libreseed list`, `why` and `outdated`: questions about the packages of a project."""
+"""`libreseed list`, `why` and `outdated`."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ def why_command(name: str, as_json: bool, root: Path | None) -> None:
 
 
 def _above(lockfile: Lockfile, locations: list[str]) -> list[str]:
-    """Return the locations and all those that need them, directly or not."""
+    """Return the locations, and those of all packages that depend on them, directly or not."""
     reasons = find_reasons(lockfile)
     found = dict.fromkeys(locations)
     pending = list(locations)

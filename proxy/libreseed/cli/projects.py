@@ -1,4 +1,4 @@
-"""What the commands that work on a project have in common."""
+"""The option `--root` of commands that work on a project."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,12 +26,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def chosen_project(root: Path | None) -> Project:
-    """Return the project in `root`, or else the one that we are in, be it in a workspace of it."""
+    """Return the project in `root`; without it that of the current folder, which may be in one of its workspaces."""
     return chosen_workspace(root).project
 
 
 def chosen_workspace(root: Path | None) -> Workspace:
-    """Return the workspace that we are in, or the project itself; with `root` always that."""
+    """Return the project in `root`; without it the workspace of the current folder, or else its project."""
     if root is None:
         return find_workspace(Path.cwd())
     project = Project(root.resolve())

@@ -1,4 +1,5 @@
-"""Which registry a command talks to: the one that is named, the one that runs here, or else one of its own."""
+"""The registry that a command uses: the one that the user names, a node running on this machine, or else a node of its
+own."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def default_url() -> str:
-    """Return where `libreseed serve` answers when nobody says otherwise; both mind its variable for the port."""
+    """Return the URL of `libreseed serve` on its default port, or that of LIBRESEED_PORT."""
     return f"http://localhost:{os.environ.get('LIBRESEED_PORT', DEFAULT_PORT)}"
 
 
@@ -29,10 +30,11 @@ maybe_registry_option = click.option(
 
 @asynccontextmanager
 async def running_registry(url: str | None) -> AsyncIterator[str]:
-    """Give the URL of a registry that answers; start a node for as long as it is needed when none is named or runs.
+    """Give the URL of a registry that answers: `url`, the default one, or that of a node that runs until the context is
+    left.
 
-    That node has the settings that `libreseed serve` would have, from its variables, but any free port.
-    Raises UnavailableError when the registry that is named does not answer, StoreError when the root is in use.
+    That node has the settings of `libreseed serve`, from its environment variables, but any free port.
+    Raises UnavailableError when `url` does not answer, StoreError when the root is in use.
     """
     from libreseed.modules.fetch.probe import probe
 

@@ -1,4 +1,4 @@
-"""`libreseed approve-scripts`: whose install scripts may run."""
+"""`libreseed approve-scripts`: allows packages to run their install scripts."""
 
 import json
 from pathlib import Path

@@ -84,7 +84,8 @@ def setup_command(
 
 
 async def _ask(url: str, login: str | None, *, force: bool, dry: bool) -> tuple[dict[str, Any] | None, str]:
-    """Return the status of the registry, None without one, and a token where the user logs in."""
+    """Return the status of the registry, None when it does not answer and `force`, and a token, "" unless the user logs
+    in."""
     async with RegistryClient(url) as client:
         try:
             await client.ping()
@@ -107,6 +108,7 @@ async def _ask(url: str, login: str | None, *, force: bool, dry: bool) -> tuple[
 def _notes(
     changes: Sequence[Change],
     endpoint: Endpoint,
+    *,
     clients: Sequence[str],
     project: Path | None,
     login: str | None,

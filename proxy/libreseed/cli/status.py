@@ -1,4 +1,4 @@
-"""`libreseed status`: what the running node says of itself."""
+"""`libreseed status`: shows the status of the running node."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def status_command(as_json: bool, registry: str) -> None:
 
 
 def _upstream(state: dict[str, Any]) -> str:
-    """Return one line about an upstream: whose names it has, and whether it answers."""
+    """Return one line about an upstream: its URL, the packages that belong to it, and whether it answers."""
     names = "all other names" if state["name"] == "default" else ", ".join(state["packages"])
     requests = "" if state["requests"] is None else f", {state['requests']} requests"
     again = f"in {state['wait']} s" if state["wait"] else "with the next request"

@@ -1,4 +1,4 @@
-"""`libreseed trust`: whose packages and mirrors are believed."""
+"""`libreseed trust`: edits the trust file."""
 
 from pathlib import Path
 from typing import BinaryIO

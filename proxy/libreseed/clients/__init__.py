@@ -1,2 +1,2 @@
-"""The configuration files of npm, pnpm, yarn and bun: pointing them at a registry, and back. What npm is configured
-with for ourselves is read in `upstream`."""
+"""The configuration files of npm, pnpm, yarn and bun: setting their registry, and undoing that. npm's configuration of
+the upstream is read in `upstream`."""

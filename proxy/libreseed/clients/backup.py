@@ -1,7 +1,7 @@
-"""What the clients' files said before they were pointed here, so that it can be put back.
+"""Backups of the clients' configuration files from before they were changed.
 
-One JSON file in the user's data folder, whatever root a node has, because the node reads it too. It holds whole files
-and with them the user's tokens: mode 600.
+They are in one JSON file in the user's data folder, not below a node's root, because nodes read it too. It has mode
+600, since the files may contain tokens.
 """
 
 import json
@@ -22,9 +22,9 @@ USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A file that was changed. `before` is its text, None when there was none; `after` is what it was made.
+    """A changed file. `before` is its former text, None when there was no file; `after` its text with the change.
 
-    `scope` is `user`, or the folder of the project that it was changed for.
+    `scope` is `user`, or the folder of the project whose file it is.
     """
 
     client: str
@@ -33,7 +33,8 @@ class Backup:
     after: str = field(repr=False)
 
     def former(self, current: str | None) -> tuple[str | None, bool]:
-        """Return what undoing makes of the file's current text, None for no file, and whether that undoes all."""
+        """Return the file's text once the change is undone in its `current` text, None for no file in either place, and
+        whether all of the change was undone."""
         if current is None or current in (self.before, self.after):
             return (None if current is None else self.before), True
         text, complete = take_back(self.before or "", self.after, current)
@@ -41,7 +42,7 @@ class Backup:
 
 
 class BackupFile:
-    """The file of all backups. Paths are those of the files themselves, with no links in them."""
+    """The file of all backups, by the resolved paths (without symbolic links) of the files."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or Settings(default_root()).state_dir / "clients.json"
@@ -60,19 +61,19 @@ class BackupFile:
             ) from error
 
     def save(self, entries: Mapping[Path, Backup]) -> None:
-        """Keep these alone (blocking). Raises StoreError."""
+        """Replace all backups by `entries` (blocking). Raises StoreError."""
         saved = {str(path): asdict(backup) for path, backup in entries.items()}
         write_atomically(self.path, json.dumps(saved, indent=1).encode(), 0o600)
 
     def former(self, path: Path) -> str | None:
-        """Return the file's text without what was changed in it, None for no file (blocking). Raises StoreError."""
+        """Return the text of a file with its change undone, None for no file (blocking). Raises StoreError."""
         path, current = path.resolve(), read(path)
         backup = self.load().get(path)
         return current if backup is None else backup.former(current)[0]
 
 
 def read(path: Path) -> str | None:
-    """Return the text of a file, None when there is none (blocking). Bytes that are not UTF-8 come back by `encode`.
+    """Return the text of a file, None when there is none (blocking). `encode` restores bytes that are not UTF-8.
 
     Raises StoreError: it cannot be read, or has more than 1 MiB.
     """
@@ -93,7 +94,7 @@ def write(path: Path, text: str) -> None:
     try:
         mode = path.stat().st_mode & 0o7777
     except OSError:
-        mode = 0o600  # it may hold a token one day
+        mode = 0o600  # a client may write a token to it
     write_atomically(path, encode(text), mode)
 
 

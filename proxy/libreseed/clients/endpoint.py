@@ -9,14 +9,14 @@ from libreseed.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A registry by its URL, which ends in a slash, and the token that it knows the user by, "" for none."""
+    """A registry: its URL, which ends in a slash, and the user's token there, "" for none."""
 
     url: str
     token: str = field(default="", repr=False)
 
     @classmethod
     def parse(cls, text: str, token: str = "") -> "Endpoint":
-        """Return the endpoint at a URL. Raises ConfigError."""
+        """Return the endpoint at a URL. Raises ConfigError unless it is an http or https URL."""
         try:
             url = URL(text.strip())
             valid = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
@@ -28,12 +28,12 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """The host alone."""
+        """The host, without port."""
         return URL(self.url).host or ""
 
     @property
     def key(self) -> str:
-        """What npm keeps credentials under: the URL without its scheme, such as `//localhost:4880/`."""
+        """The prefix of npm's keys for credentials: the URL without its scheme, such as `//localhost:4880/`."""
         return self.url.partition(":")[2]
 
     @property
@@ -43,7 +43,7 @@ class Endpoint:
 
 
 def without_user(url: str) -> str:
-    """Return a URL as it may be shown: without user and password."""
+    """Return a URL without user and password, so that it can be shown."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     return scheme + separator + host.rpartition("@")[2] + slash + path

@@ -1,4 +1,4 @@
-"""What all formats of configuration files have in common."""
+"""The interface of all formats of configuration files."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from libreseed.errors import ConfigError
 
 
 class Format(Protocol):
-    """One format of configuration file. Texts are whole files, "" for one that is not there."""
+    """One format of configuration file. `text` is that of a whole file, "" for one that does not exist."""
 
     def registry_of(self, text: str) -> str | None:
         """Return the registry that the file names for packages without a scope of their own, None for none."""
@@ -16,11 +16,11 @@ class Format(Protocol):
     def point(self, text: str, endpoint: Endpoint) -> str:
         """Return the file with `endpoint` as its registry, and with its token if there is one.
 
-        All else stays as it is. Raises ConfigError for a file that is written in a way that is not understood.
+        All else stays as it is. Raises ConfigError when the file is written in a form that cannot be changed safely.
         """
         ...
 
 
 def not_understood(setting: str) -> ConfigError:
-    """Return the error for a file that has to be changed by hand."""
+    """Return the error for a file in which `setting` has to be changed by hand."""
     return ConfigError(f"it sets {setting} in a way that is not changed automatically")

@@ -19,7 +19,7 @@ def parse_ini(text: str) -> dict[str, Value]:
     """Return the settings before the first `[section]`: npm reads nothing from sections.
 
     Lines that begin with `;` or `#` are comments, and so is what follows an unescaped one of them. A key that
-    ends in `[]` collects a list. A key without `=` is true. Never raises: what is no setting is passed over.
+    ends in `[]` collects a list. A key without `=` is true. Never raises: other lines are ignored.
     """
     settings: dict[str, Value] = {}
     for line in re.split(r"[\r\n]+", text.removeprefix("\ufeff")):
@@ -47,10 +47,8 @@ def parse_ini(text: str) -> dict[str, Value]:
 
 
 def read_ini(file: Path, environment: Mapping[str, str]) -> dict[str, Value]:
-    """Return the settings of a file, with the variables in keys and texts replaced; none of one that cannot be read.
-
-    Blocks.
-    """
+    """Return the settings of a file, with the variables in keys and texts replaced; {} for a file that cannot be read
+    (blocking)."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,6 +1,6 @@
-"""Changing single lines of somebody else's text file, and taking such changes back after more were made.
+"""Changes single lines of a text file, and undoes such changes after others have edited the file.
 
-A line is a string with its end. Joined, the lines of a text are the text.
+A line is a string that includes its line ending, so that the joined lines are the text.
 """
 
 import re
@@ -17,13 +17,13 @@ def split(text: str) -> list[str]:
 
 
 def ending(lines: Sequence[str]) -> str:
-    """Return what ends the first line, LF when nothing does."""
+    """Return the line ending of the first line, LF when it has none."""
     first = lines[0] if lines else ""
     return first[len(first.rstrip("\r\n")) :] or "\n"
 
 
 def splice(lines: Sequence[str], start: int, stop: int, *new: str) -> list[str]:
-    """Return `lines` with new ones, given without their ends, in the place of those from `start` to before `stop`.
+    """Return `lines` with those from `start` to before `stop` replaced by new ones, given without line endings.
 
     A byte order mark stays at the beginning.
     """
@@ -39,14 +39,15 @@ def splice(lines: Sequence[str], start: int, stop: int, *new: str) -> list[str]:
 
 
 def insert(lines: Sequence[str], index: int, *new: str) -> list[str]:
-    """Return `lines` with new ones, given without their ends, before the one at `index`."""
+    """Return `lines` with new ones, given without line endings, inserted before the one at `index`."""
     return splice(lines, index, index, *new)
 
 
 def put(lines: Sequence[str], found: Callable[[str], object], new: str, *, stop: int | None = None) -> list[str]:
-    """Return `lines` with `new`, given without its end, in the place of each that is `found` before `stop`.
+    """Return `lines` with each one before `stop` for which `found` is true replaced by `new`, given without line
+    ending.
 
-    It becomes the first line when none is.
+    Without such a line `new` becomes the first.
     """
     places = [index for index, line in enumerate(lines[:stop]) if found(_bare(line))]
     if not places:
@@ -57,8 +58,7 @@ def put(lines: Sequence[str], found: Callable[[str], object], new: str, *, stop:
 def take_back(before: str, after: str, current: str) -> tuple[str, bool]:
     """Undo in `current` what changed `before` into `after`, and keep whatever else was changed since.
 
-    The second value is whether all of it was undone: a line of ours that is no longer there is left to whoever
-    changed it.
+    The second value is whether all of it was undone: where a line of `after` was edited since, it stays as it is.
     """
     if current == after:
         return before, True
@@ -67,7 +67,7 @@ def take_back(before: str, after: str, current: str) -> tuple[str, bool]:
     for kind, start, end, old_start, old_end in SequenceMatcher(None, ours, old, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
-        # What we only took away is put back behind the line that it stood behind.
+        # Lines that the change only removed are put back after the line that preceded them.
         anchor = ours[start:end] or ours[start - 1 : start]
         index = _find(lines, anchor, position)
         if index is None:
@@ -80,7 +80,7 @@ def take_back(before: str, after: str, current: str) -> tuple[str, bool]:
 
 
 def _ended(lines: Sequence[str]) -> list[str]:
-    """Give an end to each line but the last: one that was the last may have none."""
+    """Add a line ending to each line but the last that lacks one, as a former last line may."""
     end = ending(lines)
     return [line if line.endswith(("\r", "\n")) else line + end for line in lines[:-1]] + list(lines[-1:])
 

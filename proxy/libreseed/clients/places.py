@@ -1,11 +1,11 @@
-"""Which files name the registry for which client, as the clients find them.
+"""The configuration files in which each client looks for its registry.
 
 Sources: npm's `@npmcli/config`, yarn 1's and yarn 4's command line bundles, pnpm's and bun's documentation; each rule
 was tried with npm 11, pnpm 11 and 12, yarn 1.22, yarn 4 and bun 1.4.
 
-All clients but yarn 4 read `.npmrc`. pnpm and bun have files of their own that win even over a project's `.npmrc`.
-Naming a registry there for the first time would therefore override what projects say; so those are changed only
-where one of them names a registry already.
+All clients but yarn 4 read `.npmrc`. pnpm and bun also have files of their own, which take precedence even over a
+project's `.npmrc`. A registry added there would override those of projects, so they are changed only where one of them
+names a registry already.
 """
 
 import os
@@ -36,7 +36,8 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file that names the registry for a client. With `rivals`, only where one of those names a registry too."""
+    """A file that names the registry for a client. If there are `rivals`, it is changed only when one of those files
+    names a registry."""
 
     client: str
     path: Path
@@ -45,13 +46,13 @@ class Place:
 
 
 def find_clients(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the clients on the PATH, and npm always. Both yarns where there is a `yarn`: it may start either."""
+    """Return the clients on the PATH, npm always. For `yarn` both versions, since it may start either."""
     path = environment.get("PATH", os.defpath)
     return tuple(client for client in CLIENTS if client == "npm" or shutil.which(_COMMANDS[client], path=path))
 
 
 def user_places(clients: Collection[str], environment: Mapping[str, str]) -> list[Place]:
-    """Return the files of the user."""
+    """Return the user's configuration files of these clients."""
     home, rc = _home(environment), _yarn4_name(environment)
     auth, config, bunfig = *_pnpm(environment), _bunfig(environment)
     places = [
@@ -66,7 +67,7 @@ def user_places(clients: Collection[str], environment: Mapping[str, str]) -> lis
 
 
 def project_places(clients: Collection[str], project: Path, environment: Mapping[str, str]) -> list[Place]:
-    """Return the files of the project in a folder."""
+    """Return the configuration files of these clients in a project's folder."""
     _, config = _pnpm(environment)
     workspace, bunfig = project / "pnpm-workspace.yaml", project / "bunfig.toml"
     places = [
@@ -80,7 +81,7 @@ def project_places(clients: Collection[str], project: Path, environment: Mapping
 
 
 def overruling(clients: Collection[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables that name a registry, and thereby overrule all files, with their values."""
+    """Return the environment variables that name a registry, which override all files, with their values."""
     names = {name for client in ("npm", *clients) for name in _VARIABLES[client]}
     return {name: value for name, value in environment.items() if name.lower() in names and value}
 

@@ -1,18 +1,18 @@
-"""pnpm's own settings, from pnpm 11 on: `config.yaml` of the user, `pnpm-workspace.yaml` of a project."""
+"""pnpm's own configuration files since pnpm 11: the user's `config.yaml`, and a project's `pnpm-workspace.yaml`."""
 
 from libreseed.clients.endpoint import Endpoint
 from libreseed.clients.yaml import Settings
 
 
 class PnpmYaml:
-    """A `Format`. Tokens are not kept here: pnpm reads those in `.npmrc` too."""
+    """A `Format`. Tokens are not written here, because pnpm reads those in `.npmrc` too."""
 
     def registry_of(self, text: str) -> str | None:
-        """Return the value of `registry`; of `registries`, which may name one too, only that it is there."""
+        """Return the value of `registry`; without it, where there are `registries`, words that say so; else None."""
         settings = Settings(text)
         value = settings.scalar("registry")
         return value or ("the one in `registries`" if settings.scalar("registries") is not None else None)
 
     def point(self, text: str, endpoint: Endpoint) -> str:
-        """Set `registry`, which pnpm prefers to the default of `registries`."""
+        """Set `registry`, which in pnpm takes precedence over the default of `registries`."""
         return Settings(text).with_scalar("registry", endpoint.url)

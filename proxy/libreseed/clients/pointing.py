@@ -1,4 +1,4 @@
-"""Points the clients' files at a registry, and back."""
+"""Sets the registry in the clients' configuration files, and undoes that."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from libreseed.errors import ConfigError, StoreError
 class Change:
     """What was done to a file.
 
-    `action` is `created`, `changed` or `unchanged` by pointing; `restored`, `removed` or `gone` by undoing, or
-    `merged`: what was edited since is kept. `former` is the registry that the file named before, if it did.
-    `complete` is false when something that had been written was edited since, and is left as it is.
+    `action`: `created`, `changed` or `unchanged` by `point`; by `take_back_all` `restored`, `removed`, `gone` (the file
+    no longer exists) or `merged` (edits made since are kept). `former` is the registry that the file named before, if
+    any. `complete` is false when lines of the change were edited since and therefore not undone.
     """
 
     client: str
@@ -27,9 +27,10 @@ class Change:
 
 
 def point(places: Iterable[Place], endpoint: Endpoint, backups: BackupFile, scope: str, *, dry: bool) -> list[Change]:
-    """Point the files at `endpoint` and remember what they were (blocking); with `dry`, only tell what would be done.
+    """Set the registry of the files to `endpoint`, with backups (blocking). With `dry`, only return what would be done.
 
-    Nothing is written unless all can be. Raises ConfigError: a file is in a form that is not understood; StoreError.
+    Nothing is written unless all files can be changed. Raises ConfigError: a file has a form that cannot be changed
+    safely; StoreError.
     """
     entries, texts = backups.load(), dict[Path, str]()
     changes = []
@@ -54,7 +55,7 @@ def point(places: Iterable[Place], endpoint: Endpoint, backups: BackupFile, scop
             texts[path] = text
             entries[path] = Backup(place.client, known.scope if known else scope, before, text)
     if not dry and texts:
-        # First what was, then what is: an interruption in between loses nothing.
+        # Backups are written before the files, so that an interruption in between loses nothing.
         backups.save(entries)
         for path, text in texts.items():
             write(path, text)
@@ -62,10 +63,8 @@ def point(places: Iterable[Place], endpoint: Endpoint, backups: BackupFile, scop
 
 
 def take_back_all(backups: BackupFile, scope: str, clients: Collection[str], *, dry: bool) -> list[Change]:
-    """Put back what was before in the files of `scope` (blocking), of these clients or, with none, of all.
-
-    Raises StoreError.
-    """
+    """Undo the changes in the files of `scope` (blocking), of these clients or, if there are none, of all. With `dry`,
+    only return what would be done. Raises StoreError."""
     entries = backups.load()
     changes = []
     for path, backup in list(entries.items()):

@@ -1,6 +1,6 @@
-"""Settings on the top level of a YAML file, changed line by line so that the rest stays as its author wrote it.
+"""Changes top-level settings of a YAML file line by line, so that all else stays as its author wrote it.
 
-This is no YAML parser: it knows the forms that people and tools write settings in, and refuses the others.
+This is no YAML parser: it knows the forms in which people and tools usually write settings, and refuses others.
 """
 
 import json
@@ -22,9 +22,10 @@ def quote(text: str) -> str:
 
 
 class Settings:
-    """The lines of a file and the places of its top-level settings. Changing methods return the whole new text.
+    """The lines of a file, in which top-level settings can be read and changed. Methods that change one return the
+    whole new text.
 
-    All of them raise ConfigError for a file or setting in a form that is not known.
+    All raise ConfigError for a file or setting in a form that is not known.
     """
 
     def __init__(self, text: str) -> None:
@@ -32,7 +33,7 @@ class Settings:
         self._top = _top(self._lines)
 
     def scalar(self, key: str) -> str | None:
-        """Return the value of a setting as a string, None when it is not there; "" when it is no plain value."""
+        """Return the value of a setting as a string, None when it is missing, "" when it is no scalar."""
         found = self._find(key)
         return None if found is None else _unquote(found[2])
 
@@ -48,7 +49,7 @@ class Settings:
         return self._put(start, end, new)
 
     def with_item(self, key: str, item: str) -> str:
-        """Add an item to a list of strings, unless it is in it."""
+        """Add an item to a setting that is a list of strings, unless the list has it."""
         found = self._find(key)
         if found is None:
             return "".join(insert(self._lines, self._top, f"{key}:", f"  - {quote(item)}"))
@@ -97,7 +98,7 @@ class Settings:
         return "".join(insert(self._lines, place + 1, new_line))
 
     def _find(self, key: str) -> tuple[int, int, str] | None:
-        """Return where a setting's lines begin and end, and what follows its colon without a comment."""
+        """Return the range of a setting's lines, and the text after its colon without a comment."""
         places = [i for i, line in enumerate(self._lines) if _key(line, "") == key]
         if not places:
             return None
@@ -118,7 +119,7 @@ class Settings:
 
 
 def _top(lines: Sequence[str]) -> int:
-    """Return where a first setting can stand: behind directives and the mark of the document's beginning."""
+    """Return the index at which a first setting can be inserted: after directives and `---`."""
     top, settings = 0, False
     for i, line in enumerate(lines):
         bare = line.removeprefix("\ufeff")

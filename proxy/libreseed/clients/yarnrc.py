@@ -10,7 +10,7 @@ _REGISTRY = re.compile(r"""(?:registry|"registry")(?::[ \t]*|[ \t]+)(?P<value>"[
 
 
 class Yarnrc:
-    """A `Format`. Tokens are not kept here: yarn 1 reads those in `.npmrc`."""
+    """A `Format`. Tokens are not written here, because yarn 1 reads those in `.npmrc`."""
 
     def registry_of(self, text: str) -> str | None:
         """Return the value of `registry`."""

@@ -1,1 +1,1 @@
-"""Helpers around asyncio tasks and threads; nothing in here knows of packages or peers."""
+"""Helpers around asyncio tasks and threads, independent of packages and the network."""

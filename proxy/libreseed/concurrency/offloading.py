@@ -1,4 +1,4 @@
-"""Work that takes a few milliseconds or more is a thread's, so that the event loop goes on."""
+"""Moves work to a thread when it would block the event loop for milliseconds."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,6 @@ T = TypeVar("T")
 
 
 async def offload(work: Callable[[], T], size: int, *, quick: int) -> T:
-    """Return the result of `work` on `size` bytes: done at once below `quick` bytes, where handing it over would take
-    longer, else in a thread."""
+    """Return the result of `work` on `size` bytes: run in a thread, but below `quick` bytes, where a hand-over to a
+    thread takes longer than the work, on the event loop."""
     return work() if size < quick else await asyncio.to_thread(work)

@@ -1,6 +1,6 @@
-"""Work that is done once however many ask for it, and that goes on when those who asked have left.
+"""Runs work for a key once for all concurrent callers, and lets it finish when these have been cancelled.
 
-The name is that of Go's `golang.org/x/sync/singleflight`.
+Named after Go's `golang.org/x/sync/singleflight`.
 """
 
 import asyncio
@@ -19,9 +19,10 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """At most one task a key. Owns its tasks: `close` cancels and awaits them.
+    """At most one task for each key. `close` cancels the tasks and waits for them.
 
-    Of the tasks that somebody waited for, and nobody does any more, `max_abandoned` go on.
+    A task whose callers have all been cancelled is abandoned, and goes on; beyond `max_abandoned` such tasks the next
+    ones are cancelled.
     """
 
     def __init__(self, max_abandoned: int = 256) -> None:
@@ -44,14 +45,16 @@ class SingleFlight(Generic[K, V]):
         return task
 
     async def run(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V:
-        """Wait for the task of `key`; being cancelled leaves it running. Raises what the work raises."""
+        """Return the result of the task of `key`, started now if there is none. Cancelling the caller does not cancel
+        the task. Raises what the work raises, and as `start`."""
         with self.attended(key, work) as task:
             await asyncio.wait([task])
         return outcome(task)
 
     @contextmanager
     def attended(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> "Iterator[asyncio.Task[V]]":
-        """Give the task of `key`, started now if there is none, to somebody who waits for it. Raises as `start`."""
+        """Give the task of `key`, started now if there is none; the caller counts as waiting for it until the context
+        is left. Raises as `start`."""
         task = self.start(key, work)
         self._attending[key] += 1
         self._abandoned.discard(key)
@@ -65,21 +68,21 @@ class SingleFlight(Generic[K, V]):
                     self._abandon(key, task)
 
     def __len__(self) -> int:
-        """How many tasks are under way."""
+        """Return the number of running tasks."""
         return len(self._tasks)
 
     @property
     def abandoned(self) -> int:
-        """How many tasks are under way that nobody waits for any more."""
+        """The number of running tasks whose callers have all been cancelled."""
         return len(self._abandoned)
 
     @property
     def is_busy(self) -> bool:
-        """Whether any task is under way."""
+        """Whether any task is running."""
         return bool(self._tasks)
 
     async def idle(self) -> None:
-        """Wait until no task is under way."""
+        """Wait until no task is running."""
         while self._tasks:
             await asyncio.wait([*self._tasks.values()])
 
@@ -95,7 +98,7 @@ class SingleFlight(Generic[K, V]):
         if len(self._abandoned) < self.max_abandoned:
             self._abandoned.add(key)
             return
-        # Whoever asks next gets a task of his own.
+        # The next caller gets a new task.
         del self._tasks[key]
         self._ending.add(task)
         task.cancel()
@@ -113,7 +116,7 @@ class SingleFlight(Generic[K, V]):
 
 
 def outcome(task: "asyncio.Task[V]") -> V:
-    """Return the result of a task that is done. Raises what it raised, UnavailableError when it was cancelled."""
+    """Return the result of a finished task. Raises what it raised, UnavailableError when it was cancelled."""
     if task.cancelled():
         raise UnavailableError("This node is shutting down.")
     return task.result()

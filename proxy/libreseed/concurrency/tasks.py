@@ -1,4 +1,4 @@
-"""Tasks with an owner."""
+"""Groups of background tasks, and work on many items with limited concurrency."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """Background tasks of one owner, who ends them all with `stop`."""
+    """Background tasks that `stop` cancels together."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -22,7 +22,7 @@ class Tasks:
         return len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin a task. When it fails, that is logged: a LibreseedError by its message alone."""
+        """Start a task. Its failure is logged: a LibreseedError by its message, others with a traceback."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

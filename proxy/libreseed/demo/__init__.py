@@ -1,2 +1,2 @@
-"""`libreseed demo`: three nodes on loopback, a package published, a tree installed, and where each byte came from. No
-other command uses it."""
+"""`libreseed demo`: three nodes on loopback, of which one publishes a package and another installs it; each transfer is
+shown with its source. No other command uses this package."""

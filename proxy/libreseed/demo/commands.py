@@ -1,4 +1,4 @@
-"""npm and Node as a user runs them, apart from the user's own configuration, cache and projects."""
+"""Runs npm and Node as a user does, but with a configuration and cache of their own."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "proxy"})
 
 @dataclass(frozen=True, slots=True)
 class Npm:
-    """npm with one registry. Its configuration and cache are in `home`, which is made when it is missing."""
+    """npm with one registry. Its configuration and cache are in the folder `home`, which is made when it is missing."""
 
     registry: str
     home: Path
@@ -32,7 +32,7 @@ class Npm:
         return _output(await run_npm(arguments, folder, self._environment(), timeout=TIMEOUT))
 
     def _environment(self) -> dict[str, str]:
-        # What the user configured for another registry, such as a minimum age or a proxy, is not meant for this one.
+        # The user's settings for another registry, such as a minimum age or a proxy, must not apply to this one.
         kept = {
             key: value
             for key, value in os.environ.items()

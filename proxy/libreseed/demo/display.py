@@ -1,4 +1,4 @@
-"""How the demo is shown: live on a terminal, as plain lines elsewhere."""
+"""Displays of the demo: live on a terminal, plain lines elsewhere."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from libreseed.demo.story import OWN, WELL_KNOWN, Outcome, count
 from libreseed.demo.traffic import Transfer
 
 _WINDOW = 8
-"""Tarballs that are shown at a time while they come."""
+"""Transfers that are shown at a time."""
 _LARGEST = 4
 _FRAME = 1 / 12
 """Seconds between two drawings."""
@@ -45,7 +45,7 @@ class PlainDisplay:
         self._print(f"{self._steps} {title}")
 
     def looked_up(self, name: str) -> None:
-        pass  # npm asks for all of them before the first tarball, so the tarballs tell enough
+        pass  # npm looks up all names before it asks for tarballs, whose lines tell enough
 
     def transfer(self, transfer: Transfer) -> None:
         if self._tarballs:
@@ -65,7 +65,7 @@ class PlainDisplay:
 
 
 class TerminalDisplay:
-    """The step under way is drawn again and again at the bottom; what is done stays above it."""
+    """Redraws the present step at the bottom; earlier steps stay above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -88,7 +88,7 @@ class TerminalDisplay:
         self._live.stop()
 
     async def _keep_drawn(self) -> None:
-        # Not by rich's thread: it and a print at the same moment both move the cursor up, over lines that should stay.
+        # Not by rich's own thread, which together with a print moves the cursor up twice, over lines that should stay.
         while True:
             self._live.refresh()
             await asyncio.sleep(_FRAME)
@@ -152,8 +152,8 @@ class TerminalDisplay:
         return Group(*parts)
 
 
-def account(console: Console, outcome: Outcome) -> None:
-    """Say in plain words what happened."""
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """Print what the demo did, in a few sentences."""
     console.print()
     console.print(Text("What just happened", style="bold"))
     points = Table.grid(padding=(0, 1))
@@ -189,7 +189,7 @@ def _account(outcome: Outcome) -> list[str]:
 
 
 def _digest(transfers: list[Transfer]) -> RenderableType:
-    """Show the two packages that were asked for and the largest others, and sum up the rest."""
+    """Return a table of the two requested packages, the largest others, and the sum of the rest."""
     asked = [transfer for name in (OWN, WELL_KNOWN) for transfer in transfers if transfer.name == name]
     others = sorted((each for each in transfers if each not in asked), key=lambda each: each.bytes, reverse=True)
     rest = others[_LARGEST:]

@@ -1,4 +1,4 @@
-"""The demo's three nodes: each with its own root, key and ports, all in this process, on loopback only."""
+"""The three nodes of the demo, each with its own root, key and ports; they run in this process, on loopback only."""
 
 import asyncio
 import secrets
@@ -24,13 +24,13 @@ from libreseed.trust.items import SignedItem
 _JOIN_SECONDS = 10.0
 _SPREAD_SECONDS = 30.0
 _POLL = 0.02
-"""Seconds between two looks at a node's status, which is a few attributes of this process."""
+"""Seconds between two reads of a node's status."""
 _ANSWER_SECONDS = 10.0
 _USER = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Trio:
+class DemoNodes:
     """The running nodes."""
 
     publisher: Node
@@ -39,10 +39,11 @@ class Trio:
 
 
 @asynccontextmanager
-async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
-    """Start the three nodes and wait until they know each other. `upstream` is the mirror's; the others have none.
+async def running(folder: Path, upstream: str) -> AsyncIterator[DemoNodes]:
+    """Start the three nodes and wait until each has both others as peers. `upstream` is the mirror's; the others have
+    none.
 
-    Raises UnavailableError when they do not find each other, and what Node.start raises.
+    Raises UnavailableError when they do not find each other within 10 s, and what Node.start raises.
     """
     async with AsyncExitStack() as stack:
 
@@ -65,7 +66,7 @@ async def running(folder: Path, upstream: str) -> AsyncIterator[Trio]:
         mirror, newcomer = await asyncio.gather(start("mirror", upstream, known), start("newcomer", "none", known))
         for node in (publisher, mirror, newcomer):
             await _until(node, _has_both_peers, _JOIN_SECONDS, "The three nodes did not find each other")
-        yield Trio(publisher, mirror, newcomer)
+        yield DemoNodes(publisher, mirror, newcomer)
 
 
 async def address_of(node: Node) -> str:
@@ -73,8 +74,8 @@ async def address_of(node: Node) -> str:
     return str(node.status()["overlay"])
 
 
-async def passed_on(node: Node) -> None:
-    """Wait until everything that a node has to sign and announce is signed and announced. Raises UnavailableError."""
+async def wait_until_announced(node: Node) -> None:
+    """Wait until a node has nothing left to sign and announce. Raises UnavailableError after 30 s."""
     await _until(node, _is_idle, _SPREAD_SECONDS, "A node did not finish announcing what it has")
 
 
@@ -88,7 +89,7 @@ async def log_in(node: Node) -> str:
 
 
 async def ask(node: Node, name: str, timeout: float = _ANSWER_SECONDS) -> str | None:
-    """Ask a node for the packument of `name`; return None when it has one, else why not.
+    """Ask a node for the packument of `name`; return None when it has one, else the error's message.
 
     Raises UnavailableError when there is no answer within `timeout` seconds.
     """
@@ -97,7 +98,7 @@ async def ask(node: Node, name: str, timeout: float = _ANSWER_SECONDS) -> str | 
 
 
 async def tarball(node: Node, name: str, version: str) -> bytes:
-    """Return a tarball as a node gives it out. Raises UnavailableError."""
+    """Download a tarball from a node. Raises UnavailableError."""
     status, body = await _request(node, "GET", tarball_path(name, version), _ANSWER_SECONDS)
     if status != 200:
         raise UnavailableError(f"The tarball of {name}@{version} cannot be had: {_error(body)}")
@@ -105,7 +106,7 @@ async def tarball(node: Node, name: str, version: str) -> bytes:
 
 
 async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem]:
-    """Look a name up in the overlay as a stranger to all three nodes, joined at `contact`, would.
+    """Look a name up in the overlay as a fourth node, which joins at `contact` and has its database in `folder`.
 
     Raises NetworkError, StoreError.
     """
@@ -125,7 +126,7 @@ async def find_records(folder: Path, contact: str, name: str) -> list[SignedItem
 async def _until(node: Node, condition: Callable[[dict[str, Any]], bool], seconds: float, complaint: str) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not condition(node.status()):  # noqa: ASYNC110 - a node tells how it is, not when it changes
+            while not condition(node.status()):  # noqa: ASYNC110 - a node reports its state, not changes of it
                 await asyncio.sleep(_POLL)
     except TimeoutError as error:
         raise UnavailableError(f"{complaint} within {seconds:.0f} s.") from error

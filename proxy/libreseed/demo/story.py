@@ -1,4 +1,4 @@
-"""The demo, step by step: everything in it is real, and each claim that it makes is checked before it is made."""
+"""The steps of the demo. Each claim that it prints is checked before."""
 
 import asyncio
 import shutil
@@ -14,8 +14,8 @@ from rich.filesize import decimal
 from libreseed.demo import nodes
 from libreseed.demo.commands import Npm, run_node
 from libreseed.demo.examples import copy_example
-from libreseed.demo.nodes import Trio
-from libreseed.demo.traffic import Audience, Traffic, Transfer, watch
+from libreseed.demo.nodes import DemoNodes
+from libreseed.demo.traffic import Traffic, TrafficListener, Transfer, watch
 from libreseed.errors import BadSignatureError, IntegrityError, LibreseedError, UnavailableError
 from libreseed.modules.lock.entry import LockedPackage
 from libreseed.modules.lock.lockfile import read_lockfile
@@ -26,24 +26,24 @@ from libreseed.trust.keys import format_key, parse_key
 from libreseed.trust.records import check_fresh, read_record
 
 OWN = "@demo/greeting"
-"""The package in the examples that is published."""
+"""The example package that the publisher publishes."""
 WELL_KNOWN = "express"
-"""The package that the mirror brings from the upstream, with all that it depends on."""
+"""The package that the mirror fetches from its upstream, with its dependencies."""
 
 _UPSTREAM_SECONDS = 20.0
 
 
-class Display(Audience, Protocol):
+class Display(TrafficListener, Protocol):
     """Shows the demo while it runs."""
 
     def step(self, title: str, *, tarballs: bool = False) -> None:
-        """A step begins, and the one before is done. With `tarballs`, the list of them is its point."""
+        """Begin a step, which ends the one before. `tarballs`: list each transfer."""
 
     def note(self, text: str) -> None:
-        """Something to tell about this step."""
+        """Show a line about this step."""
 
     def problem(self, text: str) -> None:
-        """This step failed; the demo goes on without it."""
+        """Show that this step failed, and that the demo goes on without it."""
 
 
 @dataclass(slots=True)
@@ -74,18 +74,18 @@ class Outcome:
         return sum(transfer.bytes for transfer in self.installed)
 
 
-async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Outcome:
-    """Play the demo in an empty folder. `upstream` is the mirror's, as in Settings.
+async def run_demo(folder: Path, display: Display, *, upstream: str = "auto") -> Outcome:
+    """Run all steps in an empty folder, and show them on `display`. `upstream` is the mirror's, as in Settings.
 
-    Without a reachable upstream it goes on with the published package alone. Raises a LibreseedError when anything
-    else fails, or when a check finds that what it wants to show is not so.
+    Without a reachable upstream the demo goes on with the published package alone. Raises a LibreseedError when
+    anything else fails, or when a check of a claim does.
     """
     started = time.monotonic()
     find_command("node")
     find_command("npm")
     display.step("Start three nodes, each with a key of its own, on this machine only")
-    async with nodes.running(folder / "nodes", upstream) as trio:
-        story = _Story(folder, display, trio)
+    async with nodes.running(folder / "nodes", upstream) as running:
+        story = _Story(folder, display, running)
         await story.introduce("npm's own" if upstream == "auto" else upstream)
         await story.publish()
         await story.mirror()
@@ -99,14 +99,14 @@ async def tell(folder: Path, display: Display, *, upstream: str = "auto") -> Out
 
 
 class _Story:
-    def __init__(self, folder: Path, display: Display, trio: Trio) -> None:
+    def __init__(self, folder: Path, display: Display, running: DemoNodes) -> None:
         self.outcome = Outcome()
         self._folder = folder
         self._display = display
-        self._publisher, self._mirror, self._newcomer = trio.publisher, trio.mirror, trio.newcomer
+        self._publisher, self._mirror, self._newcomer = running.publisher, running.mirror, running.newcomer
         self._project = folder / "app"
         self._expected: dict[tuple[str, str], bytes] = {}
-        """SHA-512 by name and version: what the publisher sent, and what the upstream told the mirror."""
+        """(name, version) -> the SHA-512 that the publisher published, or that the upstream told the mirror."""
 
     async def introduce(self, upstream: str) -> None:
         self.outcome.publisher = self._publisher.status()["publisher"]
@@ -123,7 +123,7 @@ class _Story:
         version, integrity = _read_published(await npm.run(package, "publish", "--json"))
         self._expected[OWN, version] = parse_integrity(integrity) or b""
         self.outcome.published = f"{OWN}@{version}"
-        await nodes.passed_on(self._publisher)
+        await nodes.wait_until_announced(self._publisher)
         self._display.note(f"{self.outcome.published}, {integrity[:24]}…")
         self._display.note(f"signed with {_short(self.outcome.publisher)}, announced as {key_text(OWN)}")
 
@@ -147,7 +147,7 @@ class _Story:
         self.outcome.mirrored = traffic.tarballs
         for package in await _locked(project):
             self._expected[package.name, package.version] = package.digest or b""
-        await nodes.passed_on(self._mirror)
+        await nodes.wait_until_announced(self._mirror)
         status = self._mirror.status()
         self._display.note(f"{_amount(traffic.tarballs)} from {status['upstream']['url']}")
         mirrored = count(len(traffic.metadata), "package")
@@ -217,7 +217,7 @@ class _Story:
             self._display.note(line)
 
     async def _install(self, source: str, *arguments: str) -> Traffic:
-        """Run npm in the newcomer's project. Raises UnavailableError when something came from elsewhere."""
+        """Run npm in the newcomer's project. Raises UnavailableError when a tarball did not come from `source`."""
         npm = Npm(self._newcomer.url, self._folder / "npm" / "newcomer")
         with watch(self._newcomer.url, self._display) as traffic:
             await npm.run(self._project, *arguments)
@@ -225,7 +225,8 @@ class _Story:
         return traffic
 
     async def _check(self, package: LockedPackage) -> None:
-        """Compare what the newcomer has and locked with the origin. Raises IntegrityError."""
+        """Compare the SHA-512 of a tarball on the newcomer and in its lock file with that at its origin. Raises
+        IntegrityError."""
         served = sha512(await nodes.tarball(self._newcomer, package.name, package.version))
         expected = self._expected.get((package.name, package.version))
         if not served == package.digest == expected:
@@ -243,7 +244,7 @@ class _Story:
 
 
 def check_sources(traffic: Traffic, packages: Iterable[LockedPackage], source: str) -> None:
-    """Raise UnavailableError unless all packages came, and everything that came did so from `source`."""
+    """Raise UnavailableError unless all packages were transferred, and every transfer came from `source`."""
     sources = {f"{each.name}@{each.version}": each.source for each in traffic.tarballs} | traffic.metadata
     wanted = {f"{each.name}@{each.version}": "nowhere" for each in packages}
     wrong = [f"{what} from {its}" for what, its in (wanted | sources).items() if its != source]
@@ -259,12 +260,12 @@ async def _locked(project: Path) -> list[LockedPackage]:
 
 
 def _read_published(output: str) -> tuple[str, str]:
-    """Return version and integrity out of what `npm publish --json` says. Raises UnavailableError."""
+    """Return version and integrity from the output of `npm publish --json`. Raises UnavailableError."""
     try:
         said = orjson.loads(output)
     except orjson.JSONDecodeError:
         said = None
-    match said.get(OWN, said) if isinstance(said, dict) else said:  # some put it under the name
+    match said.get(OWN, said) if isinstance(said, dict) else said:  # some versions of npm nest it under the name
         case {"version": str(version), "integrity": str(integrity)}:
             return version, integrity
         case _:
@@ -281,5 +282,5 @@ def count(number: int, noun: str) -> str:
 
 
 def _short(key: str) -> str:
-    """Return enough of a key to tell it from another by eye."""
+    """Return the beginning of a key, long enough to distinguish keys by eye."""
     return f"{key[:16]}…"

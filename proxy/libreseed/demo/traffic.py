@@ -1,4 +1,4 @@
-"""What a node served from where, as its access log tells it."""
+"""Collects what a node serves, and from which source, from its access log."""
 
 import logging
 from collections.abc import Iterator
@@ -24,28 +24,28 @@ class Transfer:
     milliseconds: float
 
 
-class Audience(Protocol):
-    """Whoever wants to know at once."""
+class TrafficListener(Protocol):
+    """Is told of each response at once."""
 
     def looked_up(self, name: str) -> None:
-        """A client got the metadata of a package."""
+        """Note that a client got the packument of `name`."""
 
     def transfer(self, transfer: Transfer) -> None:
-        """A client got a tarball."""
+        """Note that a client got a tarball."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What a node served: where each packument came from when it was first asked for, and the tarballs."""
+    """The responses of a node: name -> source of its packument when it was first asked for, and the tarballs."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     tarballs: list[Transfer] = field(default_factory=list)
 
 
 @contextmanager
-def watch(url: str, audience: Audience) -> Iterator[Traffic]:
-    """Tell `audience` what the node at `url` serves from now on, and collect it."""
-    handler = _Handler(urlsplit(url).netloc, audience)
+def watch(url: str, listener: TrafficListener) -> Iterator[Traffic]:
+    """Collect the responses of the node at `url` from now on, and pass them to `listener`."""
+    handler = _Handler(urlsplit(url).netloc, listener)
     level = access_log.level
     access_log.addHandler(handler)
     access_log.setLevel(logging.INFO)
@@ -57,11 +57,11 @@ def watch(url: str, audience: Audience) -> Iterator[Traffic]:
 
 
 class _Handler(logging.Handler):
-    def __init__(self, host: str, audience: Audience) -> None:
+    def __init__(self, host: str, listener: TrafficListener) -> None:
         super().__init__()
         self.traffic = Traffic()
         self._host = host
-        self._audience = audience
+        self._listener = listener
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = record.__dict__
@@ -72,12 +72,12 @@ class _Handler(logging.Handler):
             match package.rest:
                 case ():
                     self.traffic.metadata.setdefault(package.name, fields["source"])
-                    self._audience.looked_up(package.name)
+                    self._listener.looked_up(package.name)
                 case ("-", file):
                     version = version_of_tarball(package.name, file)
                     size, milliseconds = fields["length"] or 0, fields["milliseconds"]
                     transfer = Transfer(package.name, version, fields["source"], size, milliseconds)
                     self.traffic.tarballs.append(transfer)
-                    self._audience.transfer(transfer)
+                    self._listener.transfer(transfer)
         except InvalidInputError:
             return  # not the path of a package

@@ -1,2 +1,2 @@
-"""Installs into `.libreseed_modules` and runs from it, as a client of a node. Nothing in here is part of a running
-node."""
+"""Installs packages into `.libreseed_modules` and runs programs with them, as a client of a node. Nothing in here is
+part of a running node."""

@@ -1,4 +1,4 @@
-"""Writing, linking and removing files that others may read at the same time."""
+"""Writes, links and removes files that other processes may read at the same time."""
 
 import os
 import shutil
@@ -10,8 +10,8 @@ from libreseed.errors import StoreError
 
 
 def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
-    """Replace a file by a new one, with the permissions `mode` if given, so that readers see the old or the new
-    content, never a part. Raises OSError."""
+    """Replace a file atomically, with the permissions `mode` if given: readers see the old or the new content, never a
+    part. Raises OSError."""
     staged = path.with_name(f".{path.name}.libreseed")
     staged.write_bytes(data)
     if mode is not None:
@@ -20,7 +20,7 @@ def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
 
 
 def write_if_other(path: Path, data: bytes) -> None:
-    """Write a file, and its folder, unless it has this content. Raises OSError."""
+    """Write a file, and make its folder, unless it has this content already. Raises OSError."""
     try:
         if path.read_bytes() == data:
             return
@@ -30,8 +30,8 @@ def write_if_other(path: Path, data: bytes) -> None:
 
 
 def link_files(source: Path, target: Path) -> None:
-    """Take over a package's files, by hard links where the file system has them, but not what is in its own
-    `node_modules`. Raises OSError."""
+    """Link a package's files into `target`, or copy them where hard links are not possible; its own `node_modules` is
+    left out. Raises OSError."""
 
     def leave_nested(folder: str, names: list[str]) -> list[str]:
         return ["node_modules"] if folder == str(source) and "node_modules" in names else []
@@ -47,7 +47,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove whatever is there; a link, not what it leads to. Raises OSError."""
+    """Remove a file, folder or symbolic link (not its target), if there is one. Raises OSError."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
@@ -56,7 +56,7 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def as_store_error() -> Iterator[None]:
-    """Raise StoreError when the disk refuses what the body does."""
+    """Turn an OSError of the body into a StoreError."""
     try:
         yield
     except OSError as error:

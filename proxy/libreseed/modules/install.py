@@ -1,4 +1,5 @@
-"""`libreseed install` and `ci`: resolve with npm, fetch from the registry, check, unpack, swap the new tree in.
+"""`libreseed install` and `ci`: resolves with npm, fetches from the registry, checks, unpacks, and swaps the new tree
+in.
 
 Install scripts run only for the packages that package.json allows.
 """
@@ -17,7 +18,7 @@ from libreseed.modules.files import as_store_error
 from libreseed.modules.lock.entry import LockedPackage
 from libreseed.modules.lock.lockfile import Lockfile, read_lockfile
 from libreseed.modules.lock.resolver import Change, resolve, restored_on_failure
-from libreseed.modules.lock.selection import Selection, recall_selection, select
+from libreseed.modules.lock.selection import Selection, cached_selection, select
 from libreseed.modules.locking import locked
 from libreseed.modules.plan import Plan, disagreement, make_plan, out_of_step
 from libreseed.modules.project import Project
@@ -28,16 +29,16 @@ from libreseed.modules.unpack.staging import Staging
 from libreseed.modules.unpack.workers import Workers
 
 Registry = Callable[[], AbstractAsyncContextManager[str]]
-"""Gives the URL of a registry while it is needed."""
+"""Opens a context that gives the URL of a registry, which answers until the context is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an install did: counts of packages, seconds, tarballs by source, and whose install scripts were not run.
+    """What an install did: counts of packages, seconds, tarballs by source, and whose install scripts did not run.
 
-    `packages` are in the tree, `fetched` of them new; `left_out` are optional ones for other systems, `absent` such
-    that could not be had. `continued` were unpacked by an earlier install that did not get to its end. `linked` are the
-    folders, workspaces and others, that are linked as packages.
+    `packages` are in the tree, of which `fetched` are new and `continued` were unpacked by an earlier install that was
+    interrupted. `left_out` are optional packages for other systems, `absent` optional ones that could not be fetched.
+    `linked` are the folders, such as workspaces, that are linked as packages.
     """
 
     packages: int
@@ -64,19 +65,21 @@ async def install(
     scripts: bool = True,
     shared: Path | None = None,
 ) -> Summary:
-    """Bring `.libreseed_modules` into line with the lock file, and that with package.json and the `change`.
+    """Make the `change`, bring package-lock.json up to date with package.json, and install it into
+    `.libreseed_modules`.
 
-    With `clean` the lock file stays as it is, and every package is unpacked anew; `omit` are the kinds of packages to
-    leave out; with `scripts` those that are allowed run theirs; `shared` is the folder of the files that projects
-    share, if this one is to take part; `shims` are the files of the npm package `libreseed`.
-    Raises LibreseedError of many kinds; the tree that was there before stays then.
+    With `clean` the lock file stays as it is, and every package is unpacked anew. `omit`: the kinds of packages to
+    leave out, "dev", "optional" and "peer". `scripts`: run the install scripts that are allowed. `shared`: the folder
+    of unpacked packages that projects share, None for none. `shims`: the files of the npm package `libreseed`.
+
+    Raises LibreseedError of many kinds; except by a failed script, the tree stays as it was then.
     """
     started = time.monotonic()
     with locked(project):
         async with AsyncExitStack() as stack:
-            opened = _OnDemand(registry, stack)
+            opened = _LazyRegistry(registry, stack)
             staging = Staging(project.folder / ".staging")
-            # When the workers have ended: what was linked ahead of a refusal must not stay.
+            # Runs when the workers have ended: packages that were linked before the node refused them must not stay.
             stack.push_async_callback(asyncio.to_thread, staging.drop_parts)
             workers = await stack.enter_async_context(Workers())
             if clean and shared is not None:
@@ -96,7 +99,7 @@ async def install(
                 clean=clean,
             )
             await asyncio.to_thread(link_shims, project)
-        # The tree is in place: a script that fails puts nothing back.
+        # The new tree stays in place when a script fails.
         ran, skipped = await _run_scripts(project, plan, progress) if scripts else ([], _with_scripts(plan))
     return Summary(
         packages=len(plan.packages),
@@ -112,8 +115,8 @@ async def install(
     )
 
 
-class _OnDemand:
-    """The registry, opened when its URL is first asked for, and open as long as the stack."""
+class _LazyRegistry:
+    """A registry that is opened when its URL is first needed, and closed by the stack."""
 
     def __init__(self, registry: Registry, stack: AsyncExitStack) -> None:
         self._registry = registry
@@ -128,21 +131,21 @@ class _OnDemand:
 
 async def _settle(
     project: Project,
-    registry: _OnDemand,
+    registry: _LazyRegistry,
     change: Change,
+    *,
     omit: Collection[str],
     stack: AsyncExitStack,
     progress: Progress,
-    *,
     clean: bool,
 ) -> Selection:
-    """Return what belongs here of the lock file, brought up to date. What is changed for that goes back when the
-    install fails."""
+    """Bring the lock file up to date, unless `clean`, and return the packages to install. When the install fails, the
+    stack restores package.json and the lock file."""
     manifest = project.read_manifest() if not clean and not change.specs else {}
-    # New workspaces and other overrides do not show in what the lock file says; npm finds out.
-    telling = not manifest.get("workspaces") and not manifest.get("overrides")
-    if clean or (telling and not change.is_wanted):
-        kept = await recall_selection(project, omit)
+    # The lock file does not record by which workspaces and overrides it was made: with these npm must always resolve.
+    comparable = not manifest.get("workspaces") and not manifest.get("overrides")
+    if clean or (comparable and not change.is_wanted):
+        kept = await cached_selection(project, omit)
         if kept is not None and disagreement(project, kept.asked) is None:
             return kept
     before = await asyncio.to_thread(_read, project)
@@ -152,7 +155,7 @@ async def _settle(
         if (problem := out_of_step(project, before)) is not None:
             raise InvalidInputError(problem, hint="Bring the lock file up to date: libreseed install")
         return await select(before, omit)
-    if before is not None and not change.is_wanted and telling and out_of_step(project, before) is None:
+    if before is not None and not change.is_wanted and comparable and out_of_step(project, before) is None:
         return await select(before, omit)
     folders = before.asked if before is not None else ()
     stack.enter_context(restored_on_failure(project, *(Project(project.root / each).manifest for each in folders)))
@@ -181,12 +184,12 @@ class _Done:
 async def _bring_up_to_date(
     project: Project,
     plan: Plan,
-    registry: _OnDemand,
+    registry: _LazyRegistry,
+    *,
     staging: Staging,
     progress: Progress,
     workers: Workers,
     shared: Path | None,
-    *,
     clean: bool,
 ) -> _Done:
     with as_store_error():
@@ -237,7 +240,8 @@ def _with_scripts(plan: Plan) -> list[LockedPackage]:
 async def _run_scripts(
     project: Project, plan: Plan, progress: Progress
 ) -> tuple[list[LockedPackage], list[LockedPackage]]:
-    """Run what is allowed and has not run in this tree yet; return that, and what has not been allowed."""
+    """Run the allowed install scripts that have not run in this tree. Return the packages whose scripts ran, and those
+    whose scripts are not allowed."""
     allowed = read_allowed(project.read_manifest()) if project.manifest.is_file() else {}
     skipped = [package for package in _with_scripts(plan) if not is_allowed(package, allowed)]
     ran = []

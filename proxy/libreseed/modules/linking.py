@@ -1,4 +1,5 @@
-"""Links from `node_modules` into `.libreseed_modules`, for what follows no hook, and the dependency that keeps them.
+"""Links from `node_modules` into `.libreseed_modules`, for programs that do not use Node's module hooks; and the
+dependency on `libreseed` in package.json, which lets them survive `npm install`.
 
 A link is ours when it leads into `.libreseed_modules` of the same project or workspace; nothing else is ever replaced
 or removed.
@@ -49,7 +50,7 @@ def initialise(project: Project, shims: Mapping[str, bytes]) -> bool:
 
 
 def uninitialise(project: Project) -> bool:
-    """Undo `initialise`, but for what is installed in `.libreseed_modules`; return whether there was anything to undo.
+    """Undo `initialise`, but keep what is installed in `.libreseed_modules`; return whether anything was undone.
 
     Blocks. Raises NotFoundError, InvalidInputError, StoreError.
     """
@@ -66,11 +67,12 @@ def uninitialise(project: Project) -> bool:
 
 
 def link_packages(project: Project) -> tuple[list[str], list[str]]:
-    """Link each direct dependency, workspace and `@types` package in `node_modules`, and what a workspace asks for in
-    its own; drop our links that lead nowhere.
+    """Link each direct dependency, workspace and `@types` package in `node_modules`, and the dependencies of workspaces
+    in theirs; remove those of our links whose target is gone.
 
-    Returns the names that are linked now, and those left alone because `node_modules` has its own, in workspaces after
-    their folder. Blocks. Raises NotFoundError when nothing is installed, InvalidInputError, StoreError.
+    Returns the names that are linked, and those that are not because `node_modules` has a package of that name; names
+    in workspaces come after their folder. Blocks. Raises NotFoundError when nothing is installed, InvalidInputError,
+    StoreError.
     """
     linked, kept = [], []
     for place in _places(project):
@@ -81,7 +83,7 @@ def link_packages(project: Project) -> tuple[list[str], list[str]]:
 
 
 def link_folder(project: Project) -> None:
-    """Make `node_modules` itself a link to the whole tree, and so in workspaces that have a tree of their own. Blocks.
+    """Make `node_modules` itself a link to the tree, also in workspaces that have a tree of their own. Blocks.
 
     Raises ConflictError when one holds anything but our links, NotFoundError when nothing is installed, and
     InvalidInputError, StoreError.
@@ -120,14 +122,14 @@ def _places(project: Project, *, installed: bool = True) -> list[Workspace]:
     if installed and not project.tree.is_dir():
         raise NotFoundError(f"{project.root} has no {MODULES_DIR} yet.", hint="Make it with: libreseed install")
     places = [Workspace(project, project)]
-    # Without workspaces the lock file may be anybody's, in whatever form.
+    # Without workspaces no lock file is needed; another program's may be in a form that cannot be read.
     if project.lockfile.is_file() and project.manifest.is_file() and project.read_manifest().get("workspaces"):
         places += named_workspaces(project, read_project(project), ())
     return places
 
 
 def _targets(place: Workspace) -> dict[str, Path]:
-    """Return what belongs into a `node_modules`, by name, and where it is."""
+    """Return what is to be linked in a `node_modules`: name -> folder."""
     own = place.home == place.project
     manifest = place.home.read_manifest()
     direct = {name for field in _DEPENDENCIES for name in manifest.get(field, {})} - {SHIMS}
@@ -175,7 +177,7 @@ def _declared(manifest: Mapping[str, object]) -> object:
 
 
 def _write_manifest(project: Project, manifest: Mapping[str, object]) -> None:
-    """Write package.json with the indentation and the end that it has, as npm does."""
+    """Write package.json with its present indentation and final newline, as npm does."""
     with as_store_error():
         before = project.manifest.read_text()
         indent = re.match(r"\s*\{\s*?\n([ \t]+)", before)

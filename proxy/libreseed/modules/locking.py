@@ -12,7 +12,7 @@ from libreseed.modules.project import Project
 
 @contextmanager
 def locked(project: Project) -> Iterator[None]:
-    """Keep other installs out. Raises ConflictError when another one is at work, StoreError."""
+    """Hold the project's lock. Raises ConflictError when another install holds it, StoreError."""
     with as_store_error():
         project.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(project.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -1,4 +1,4 @@
-"""What an install is to bring about: the packages of a lock file that belong on this machine, tree by tree."""
+"""The result that an install is to have: the packages for this machine, divided into trees."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from libreseed.modules.tree.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`trees`: the project's own first, then those of its workspaces that have packages of their own. `left_out` is
-    how many optional packages are for other systems."""
+    """`trees`: the project's own first, then those of workspaces with packages of their own. `left_out`: the number of
+    optional packages for other systems."""
 
     trees: list[Tree]
     left_out: int
@@ -27,7 +27,7 @@ class Plan:
 
 
 def make_plan(project: Project, selection: Selection, shims: Mapping[str, bytes]) -> Plan:
-    """Decide what goes where. Raises InvalidInputError: a package that would be put outside of the project."""
+    """Divide the packages into trees. Raises InvalidInputError when one would be outside of the project."""
     trees: dict[str, list[LockedPackage]] = {"": []}
     for package in selection.packages:
         trees.setdefault(package.base, []).append(package)
@@ -44,13 +44,14 @@ def make_plan(project: Project, selection: Selection, shims: Mapping[str, bytes]
 
 
 def out_of_step(project: Project, lockfile: Lockfile) -> str | None:
-    """Return a sentence about what package.json, or a workspace's, asks for other than the lock file, or about what
-    that lacks, or None."""
+    """Return a sentence about how the lock file differs from package.json or a workspace's, or about a package that it
+    lacks; None when it is up to date."""
     return disagreement(project, lockfile.asked) or lockfile.missing()
 
 
 def disagreement(project: Project, asked_before: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return a sentence about what package.json, or that of a folder, asks for other than `asked_before`, or None."""
+    """Return a sentence about how package.json, or that of a folder, differs from `asked_before` (as
+    `Lockfile.asked`); None when it does not."""
     for folder, locked in asked_before.items():
         home = Project(project.root / folder)
         asked = asked_for(home.read_manifest())

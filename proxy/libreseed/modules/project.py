@@ -1,4 +1,4 @@
-"""A project on disk: where its root is, and the folders that LibreSeed keeps in it."""
+"""A project on disk: its root, and the files and folders in it that LibreSeed uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from libreseed.errors import InvalidInputError, NotFoundError
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The folder of a package.json, by its absolute path."""
+    """A project. `root` is the absolute path of the folder with its package.json."""
 
     root: Path
 
@@ -39,11 +39,12 @@ class Project:
 
     @property
     def register(self) -> Path:
-        """The script that teaches Node to look into `tree`."""
+        """The script that, loaded by `node --require`, lets Node resolve packages in `tree`."""
         return self.tree / "libreseed" / "register.cjs"
 
     def read_manifest(self) -> Mapping[str, Any]:
-        """Return package.json as it is. Raises NotFoundError, InvalidInputError."""
+        """Return the parsed package.json. Raises NotFoundError without one, InvalidInputError unless it is a JSON
+        object."""
         try:
             manifest = orjson.loads(self.manifest.read_bytes())
         except FileNotFoundError:
@@ -56,7 +57,7 @@ class Project:
 
 
 def find_project(start: Path) -> Project:
-    """Return the project of the nearest package.json from `start` upwards, or else of `start` itself."""
+    """Return the project of the nearest package.json from `start` upwards; without one, `start` itself."""
     start = start.resolve()
     for folder in (start, *start.parents):
         if (folder / "package.json").is_file():

@@ -1,4 +1,4 @@
-"""What is in the lock file, why, and what is newer: `libreseed list`, `why` and `outdated`."""
+"""Queries of the lock file for `libreseed list`, `why` and `outdated`."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of a list: how deep it is, the name and range that are asked for, where that is found (None: nowhere),
-    its version, and whether it was listed before and is not gone into again."""
+    """One line of the list: its depth, the name and range of a dependency, the location that it resolves to (None:
+    none) and its version. `seen`: the location was listed before, so that its dependencies are not listed again."""
 
     depth: int
     name: str
@@ -29,7 +29,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Who needs a package: the location of the one that does ("" is the project), the range that it asks for."""
+    """A dependency on a package: the location of the package that has it ("": the project), and its range."""
 
     location: str
     range: str
@@ -46,8 +46,8 @@ class Outdated:
 
 
 def list_tree(lockfile: Lockfile, depth: int) -> Iterator[Listed]:
-    """Yield what the project depends on, down to `depth`, each package's own dependencies once; then, as npm does, its
-    workspaces, each with what it depends on itself."""
+    """Yield the project's dependencies down to `depth`, those of each package once; then, as npm does, its workspaces
+    with their dependencies."""
     seen: set[str] = set()
     depth = min(depth, MAX_DEPTH)
     yield from _list_below(lockfile, "", 0, depth, seen)
@@ -69,7 +69,7 @@ def _list_below(lockfile: Lockfile, source: str, depth: int, limit: int, seen: s
 
 
 def _list_at(lockfile: Lockfile, line: Listed, limit: int, seen: set[str]) -> Iterator[Listed]:
-    """Yield the line of a package that is there, and what is below it."""
+    """Yield the line of an installed package, and those of its dependencies."""
     target = _real(lockfile, line.location or "")
     again = target in seen
     yield replace(line, version=lockfile.packages[target].version if target else "", seen=again)
@@ -87,7 +87,7 @@ def _real(lockfile: Lockfile, location: str) -> str:
 
 
 def find_reasons(lockfile: Lockfile) -> dict[str, list[Reason]]:
-    """Return for each location who needs it; a link's folder is needed by the link."""
+    """Return the dependencies on each location; the folder of a link is one of the link."""
     reasons: dict[str, list[Reason]] = {location: [] for location in lockfile.packages}
     for source in ("", *lockfile.packages):
         dependencies = lockfile.dependencies(source)
@@ -101,7 +101,7 @@ def find_reasons(lockfile: Lockfile) -> dict[str, list[Reason]]:
 
 
 def find_named(lockfile: Lockfile, name: str) -> list[str]:
-    """Return the locations of a package by its name, by its name on the registry, or of a location itself.
+    """Return the locations of a package, given by its folder's name, its name on the registry, or a location itself.
 
     Raises NotFoundError when there is none.
     """
@@ -118,9 +118,9 @@ def find_named(lockfile: Lockfile, name: str) -> list[str]:
 async def find_outdated(
     lockfile: Lockfile, url: str, names: Sequence[str], headers: Mapping[str, str] | None = None
 ) -> list[Outdated]:
-    """Return the project's own dependencies, or those in `names`, of which the registry has newer versions.
+    """Return the project's direct dependencies, or those in `names`, of which the registry has newer versions.
 
-    `headers` go along with each request, such as who asks.
+    `headers` are sent with each request, such as `Authorization`.
     Raises UnavailableError, NotFoundError.
     """
     from libreseed.modules.fetch.client import RegistryClient  # its HTTP client is slow to import

@@ -1,4 +1,6 @@
-"""Starts Node, a script of package.json or a package's command so that they load from `.libreseed_modules`.
+"""Runs Node, scripts of package.json and packages' commands, with an environment in which they load packages from
+`.libreseed_modules`.
+
 
 Source: Node's documentation of NODE_OPTIONS and NODE_PATH, npm's of `npm run`.
 """
@@ -45,18 +47,18 @@ def environment(workspace: Workspace, base: Mapping[str, str]) -> dict[str, str]
 
 
 def quote_option(value: str) -> str:
-    """Return a value as NODE_OPTIONS wants it: in double quotes, with `\\` and `"` escaped."""
+    """Return a value in NODE_OPTIONS' syntax: in double quotes, with `\\` and `"` escaped."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def run_file(workspace: Workspace, file: Path, arguments: Sequence[str]) -> NoReturn:
-    """Become `node FILE ARGUMENTS…`. Raises NotFoundError, UnavailableError."""
+    """Replace this process by `node FILE ARGUMENTS…`. Raises NotFoundError, UnavailableError."""
     _become(["node", str(file), *arguments], environment(workspace, os.environ), Path.cwd())
 
 
 def find_file(name: str) -> Path | None:
-    """Return the file or folder that `node NAME` would start, or None."""
+    """Return the file or folder that `node NAME` would run, or None."""
     for extension in _EXTENSIONS:
         path = Path(name + extension)
         if path.is_file() or (not extension and path.is_dir()):
@@ -86,10 +88,10 @@ def run_script_in_each(workspaces: Sequence[Workspace], name: str, arguments: Se
 
 
 def call_script(workspace: Workspace, command: str, event: str, line: str, *, output: IO[str] | None = None) -> int:
-    """Run one line of package.json's scripts and return its exit code; blocks.
+    """Run `line`, the script `event` of package.json, in a shell and return its exit code; blocks.
 
-    `command`: npm's that it is a part of, such as "install"; `output`: where what it prints goes. Raises as
-    `environment`.
+    `command`: npm's command that it belongs to, such as "install" (`npm_command`); `output`: the file for its standard
+    output. Raises as `environment`.
     """
     env = _script_environment(workspace, command, event, line)
     return _call(["sh", "-c", line], env, workspace.home.root, output)
@@ -111,7 +113,7 @@ def has_bin(workspace: Workspace, command: str) -> bool:
 
 
 def run_bin(workspace: Workspace, command: str, arguments: Sequence[str]) -> NoReturn:
-    """Become a package's command. Raises NotFoundError, UnavailableError."""
+    """Replace this process by a package's command. Raises NotFoundError, UnavailableError."""
     env = environment(workspace, os.environ)
     file = _find_bin(workspace, command)
     if file is not None:
@@ -127,7 +129,7 @@ def _find_bin(workspace: Workspace, command: str) -> Path | None:
 
 
 def _bin_folders(workspace: Workspace, env: Mapping[str, str]) -> list[Path]:
-    """Return the `.bin` folders in the order in which packages are looked up."""
+    """Return the `.bin` folders, in Node's order of looking up packages."""
     folders = []
     for each in dict.fromkeys((workspace.home, workspace.project)):
         pair = [each.root / "node_modules" / ".bin", each.tree / ".bin"]
@@ -136,7 +138,8 @@ def _bin_folders(workspace: Workspace, env: Mapping[str, str]) -> list[Path]:
 
 
 def _steps(workspace: Workspace, name: str, arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the events and lines that running a script means. Raises NotFoundError when there is no such script."""
+    """Return the events and lines of a script: its `pre` script, itself with the arguments, its `post` script. Raises
+    NotFoundError when there is no such script."""
     scripts = read_scripts(workspace.home)
     if name not in scripts:
         raise NotFoundError(f"{workspace.home.manifest} has no script {name!r}.", hint="See them with: libreseed run")
@@ -150,7 +153,7 @@ def _steps(workspace: Workspace, name: str, arguments: Sequence[str]) -> list[tu
 
 
 def _script_environment(workspace: Workspace, command: str, event: str, line: str) -> dict[str, str]:
-    """Return the environment of a script, with the variables that npm gives to it (npm's RFC 21)."""
+    """Return the environment of a script, with the variables that npm sets (npm's RFC 21)."""
     home = workspace.home
     manifest = home.read_manifest()
     described = {key: manifest[key] for key in ("name", "version", "config", "engines", "bin") if key in manifest}
@@ -195,7 +198,8 @@ def _become(command: list[str], env: Mapping[str, str], cwd: Path) -> NoReturn:
 
 
 def _call(command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[str] | None = None) -> int:
-    """Run a program and return its exit code as a shell gives it; SIGINT and SIGTERM are its to handle."""
+    """Run a program and return its exit code as a shell does, 128 + n after signal n. SIGINT and SIGTERM are left to
+    the program."""
     process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output)
     with _signals_passed_to(process):
         code = process.wait()

@@ -34,8 +34,8 @@ class Workspace:
 
 
 def find_workspace(start: Path) -> Workspace:
-    """Return where `start` is: in the nearest folder upwards with a package.json, and in the project that has it as a
-    workspace, if there is one. A package.json that cannot be read has no workspaces."""
+    """Return the workspace that `start` is in: that of the nearest package.json upwards, in the project that has it as
+    a workspace, else by itself. A package.json that cannot be read counts as one without workspaces."""
     home = find_project(start)
     for folder in home.root.parents:
         above = Project(folder)
@@ -49,9 +49,10 @@ def find_workspace(start: Path) -> Workspace:
 
 
 def is_workspace(manifest: Mapping[str, Any], folder: Sequence[str]) -> bool:
-    """Tell whether the project of this package.json has a workspace in a folder, given by its parts.
+    """Tell whether the `workspaces` of a package.json have a folder, given by its path components.
 
-    As with npm a pattern after `!` takes folders out, whatever other patterns say, unless a later one is within it.
+    As with npm, a pattern after `!` excludes folders that others match, except those that a later pattern within it
+    matches.
     """
     wanted: list[Sequence[str]] = []
     unwanted: list[Sequence[str]] = []
@@ -70,7 +71,7 @@ def is_workspace(manifest: Mapping[str, Any], folder: Sequence[str]) -> bool:
 
 
 def named_workspaces(project: Project, lockfile: Lockfile, names: Sequence[str]) -> list[Workspace]:
-    """Return the workspaces with these names, or in these folders of the project; without names all that there are.
+    """Return the workspaces with these names, or in these folders of the project; without names all.
 
     Raises NotFoundError for a name that no workspace has, or without a package.json; InvalidInputError for a bad one.
     """
@@ -109,7 +110,7 @@ def _without_braces(pattern: str) -> Iterator[str]:
 
 
 def _matches(folder: Sequence[str], pattern: Sequence[str], *, dots: bool = False) -> bool:
-    """Tell whether a pattern means a folder; only with `dots` do its stars mean `.hidden` ones too."""
+    """Tell whether a pattern matches a folder; its stars match names that begin with a dot only with `dots`."""
     if not pattern:
         return not folder
     first, *rest = pattern

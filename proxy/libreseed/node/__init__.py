@@ -1,1 +1,1 @@
-"""Composes a running node of its parts, a layer at a time. What a part does is in its own folder."""
+"""Composes a running node of its parts, layer by layer. The parts themselves are in the other packages."""

@@ -1,4 +1,4 @@
-"""What a node answers with: metadata and tarballs."""
+"""Composes what serves metadata and tarballs."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -33,7 +33,7 @@ from libreseed.store.tables.packuments import StoredPackument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What tells of packages."""
+    """The parts that serve metadata."""
 
     ownership: Ownership
     packuments: PackumentDelivery
@@ -48,13 +48,13 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What answers the clients."""
+    """The parts that serve clients."""
 
     metadata: Metadata
     tarballs: TarballDelivery
 
     def close_with(self, stack: AsyncExitStack) -> None:
-        """Let the `stack` end what is under way, tarballs first: who waits for one is told so."""
+        """Let the `stack` cancel running fetches, those of tarballs first; clients that wait get an error."""
         stack.push_async_callback(self.metadata.packuments.close)
         stack.push_async_callback(self.metadata.provenance.close)
         stack.push_async_callback(self.metadata.search.close)
@@ -71,7 +71,7 @@ async def make_metadata(
     policy: Policy,
     access: AccessRules,
 ) -> Metadata:
-    """Compose what tells of packages. Raises StoreError."""
+    """Compose the parts that serve metadata. Raises StoreError."""
     policing, upstream = Policing(policy), networks.upstream
     bundled = await asyncio.to_thread(BundledPackage, __version__)
     ownership = Ownership(stores.publications, trust=stores.trust, upstream=upstream, access=access)
@@ -110,7 +110,7 @@ async def make_metadata(
 
 
 def make_tarballs(settings: Settings, stores: Stores, networks: Networks, metadata: Metadata) -> TarballDelivery:
-    """Compose what gets tarballs."""
+    """Compose the parts that serve tarballs."""
     ownership, seeding, upstream = metadata.ownership, networks.seeding, networks.upstream
     expected = ExpectedTarballs(metadata.packuments, ownership, metadata.signatures)
     from_upstream = UpstreamFetcher(upstream, stores.blobs, seeding, share=settings.share)
@@ -125,4 +125,4 @@ def make_tarballs(settings: Settings, stores: Stores, networks: Networks, metada
 
 
 def _ignore(_: StoredPackument) -> None:
-    """Pass nothing on that came from the upstream."""
+    """Mirror no packument of the upstream."""

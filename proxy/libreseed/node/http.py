@@ -1,4 +1,4 @@
-"""The endpoints of a node's registry."""
+"""Composes the endpoints of a node's registry."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ def make_endpoints(
     counter: SourceCounter,
     status: Callable[[], dict[str, Any]],
 ) -> Sequence[Endpoints]:
-    """Compose all endpoints. `counter` counts where answers came from, `status` tells how the node is."""
+    """Compose all endpoints. `counter` counts responses by source; `status` returns the node's status as JSON."""
     factors = SecondFactors(stores.second_factors, Attempts())
     login = Login(stores.accounts, factors)
     identity = Identity(stores.tokens, factors)

@@ -1,4 +1,4 @@
-"""How a node reaches others: BitTorrent, the overlay, what is seeded by them, and the registries behind it."""
+"""Composes what connects a node to others: BitTorrent, the overlay, seeding, and the upstream."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 P2P, OVERLAY = "p2p", "overlay"
-"""What the ports are called in the store. Saved, they outlive a restart: whoever knew them finds the node again."""
+"""The uses under which the ports are saved. They are kept over restarts, so that other nodes' contacts stay valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
-    """The running networks of one node. `announcing` is still to be run, and `seeding` to be opened."""
+    """The running networks of one node. The caller has to run `announcing`, and to open `seeding`."""
 
     session: Session
     overlay: Overlay
@@ -48,7 +48,8 @@ class Networks:
 async def open_networks(
     settings: Settings, stores: Stores, *, http_port: int, node_id: str, stack: AsyncExitStack
 ) -> Networks:
-    """Start listening; the `stack` ends it. Nobody is asked yet. `http_port` and `node_id` are as in `open_upstream`.
+    """Start to listen, until the `stack` is closed; no other node is contacted yet. `http_port` and `node_id` as for
+    `open_upstream`.
 
     Raises NetworkError, SwarmError, StoreError, ConfigError.
     """
@@ -113,7 +114,7 @@ async def start_overlay(
 
 
 async def _on_port(wanted: int, last: int, start: Callable[[int], Awaitable[T]]) -> T:
-    """Start something on the port that the user wants; when that is any, on the last one if it is still free."""
+    """Start a network on the port `wanted`; when that is 0, on the `last` one, or any other if that is taken."""
     if wanted == 0 and last != 0:
         try:
             return await start(last)

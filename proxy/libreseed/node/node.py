@@ -1,4 +1,4 @@
-"""The running node, composed a layer at a time: stores, networks, publishing, delivery, HTTP."""
+"""The running node, composed layer by layer: stores, networks, publishing, delivery, HTTP."""
 
 import secrets
 from contextlib import AsyncExitStack
@@ -22,7 +22,7 @@ from libreseed.registry.http.server import HttpServer
 
 
 class Node:
-    """One running node: `await Node.start(settings)`, then `await node.stop()`. Its parts are there by layer."""
+    """One running node: `await Node.start(settings)`, then `await node.stop()`. Its attributes are its layers."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Node:
         status: NodeStatus,
         cleanup: AsyncExitStack,
     ) -> None:
-        """Take over parts that run already, which only `start` has; `cleanup` ends them."""
+        """Take over running parts; only `start` calls it. `cleanup` ends them."""
         self.url = url
         self.stores = stores
         self.networks = networks
@@ -46,7 +46,8 @@ class Node:
 
     @classmethod
     async def start(cls, settings: Settings) -> "Node":
-        """Start all parts; the network is joined behind it. Raises a LibreseedError that says what is in the way."""
+        """Start all parts, and return while the overlay is still being joined. Raises a LibreseedError of the part that
+        cannot start."""
         async with AsyncExitStack() as stack:
             return await cls._start(settings, stack)
 
@@ -81,7 +82,7 @@ class Node:
         )
         await server.serve(make_app(endpoints, hosts=settings.allow_hosts, node_id=node_id))
         stack.push_async_callback(server.stop)
-        # What is under way ends first, while the server still answers: who waits for a fetch is told so.
+        # Fetches are cancelled first, while the server still runs, so that waiting clients get an error response.
         delivery.close_with(stack)
         return cls(
             show_url(settings.host, server.port),

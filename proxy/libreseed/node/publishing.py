@@ -1,4 +1,4 @@
-"""What a node signs: packages published here, and what it mirrors."""
+"""Composes what publishes and mirrors packages."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from libreseed.trust.records import Endpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
-    """The parts that sign. The `signer` and `mirroring` are still to be run."""
+    """The parts that sign records. The caller has to run `signer` and `mirroring`."""
 
     signer: RecordSigner
     mirroring: Mirroring
@@ -24,10 +24,10 @@ class Publishing:
 
 
 def make_publishing(settings: Settings, stores: Stores, networks: Networks, access: AccessRules) -> Publishing:
-    """Compose the parts that sign."""
+    """Compose the parts that sign records."""
 
     def seeders() -> tuple[Endpoint, ...]:
-        # Our own address in records, where it is known; others find it by our claims all the same.
+        # This node's own address, when it is known. Without it, others find this node by its claims.
         return () if is_wildcard(settings.p2p_host) else ((settings.p2p_host, networks.session.port),)
 
     signer = RecordSigner(

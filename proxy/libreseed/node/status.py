@@ -1,4 +1,4 @@
-"""What a node tells of itself."""
+"""The status of a node."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from libreseed.trust.keys import format_key
 
 
 class NodeStatus:
-    """Gathers what `GET /-/libreseed/status` and `libreseed status` show."""
+    """Collects the status that `GET /-/libreseed/status` and `libreseed status` show."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class NodeStatus:
         self._counter = counter
 
     def describe(self) -> dict[str, Any]:
-        """Return the status as JSON: addresses, peers, what is stored, and what was served from where."""
+        """Return the status as JSON: addresses, peers, numbers of stored objects, and of responses by source."""
         networks, catalogue, upstream = self._networks, self._stores.catalogue, self._networks.upstream
         return {
             "version": __version__,

@@ -1,4 +1,4 @@
-"""What a node keeps on disk, opened."""
+"""Opens the stores of a node."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -28,7 +28,7 @@ from libreseed.trust.keys import PrivateKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The stores of one root, its trust file, and the key that signs there."""
+    """The open stores of one root, its trust file, and the key that the node signs with."""
 
     key: PrivateKey
     trust: TrustFile
@@ -49,7 +49,7 @@ class Stores:
 
 
 async def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
-    """Lock the root and open what is there; the `stack` closes it. Raises StoreError, ConfigError."""
+    """Lock the root and open its stores, until the `stack` is closed. Raises StoreError, ConfigError."""
     stack.enter_context(RootLock(settings.state_dir))
     key = await asyncio.to_thread(Keyring(settings.keys_dir).default)
     database = await Database.open(settings.database_file)

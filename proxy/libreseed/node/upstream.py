@@ -1,4 +1,4 @@
-"""The npm registries that a node falls back to, as npm and the configuration file name them."""
+"""Composes the client of the upstream from npm's configuration and the configuration file."""
 
 import asyncio
 import os
@@ -8,17 +8,17 @@ from libreseed.config import Settings
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.declared import read_declared
 from libreseed.upstream.limits import Limits
-from libreseed.upstream.npmrc import Own, read_settings
+from libreseed.upstream.npmrc import ListenAddress, read_settings
 from libreseed.upstream.settings import UpstreamSettings
 
 
 async def open_upstream(settings: Settings, *, http_port: int, node_id: str, stack: AsyncExitStack) -> Upstream | None:
-    """Return what asks the registries, None when there is none; the `stack` closes it.
+    """Return the client of the upstream registries, None when there are none; the `stack` closes it.
 
-    `http_port` is our own: we are never our own upstream. `node_id` tells other nodes that a request came through
-    us. Raises ConfigError.
+    `http_port` is this node's own, which is refused as an upstream. `node_id` is sent in `X-Libreseed-Via`. Raises
+    ConfigError.
     """
-    own = Own(settings.host, http_port)
+    own = ListenAddress(settings.host, http_port)
     declared = await asyncio.to_thread(read_declared, settings.upstreams, own, os.environ)
     if settings.upstream == "none" and not declared:
         return None

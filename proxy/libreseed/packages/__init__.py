@@ -1,2 +1,2 @@
-"""Pure knowledge of npm packages: names, versions, integrity, packuments, policy. No input or output, and no keys:
-those are in `trust`."""
+"""npm packages: names, versions, integrity, packuments, access rules, policy. Functions on values, without input or
+output; keys and signatures are in `trust`."""

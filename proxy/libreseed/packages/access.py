@@ -1,7 +1,8 @@
 """Who may read, publish and unpublish which packages, by name pattern.
 
-An exact name stands before a pattern, a longer pattern before a shorter one, for each action by itself. A member is an
-account, a group of the table `[groups]`, or `$all`, `$authenticated` (who is logged in), `$anonymous` (who is not).
+For each action separately, the rule with the exact name counts, else the one with the longest matching pattern. A
+member is an account, a group of the table `[groups]`, or `$all`, `$authenticated` (who is logged in), `$anonymous`
+(who is not).
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ _DEFAULTS: Mapping[Action, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """A name or pattern, and the members for each action that the rule speaks of; groups are resolved."""
+    """A name or pattern, and the members for each action that the rule has, groups replaced by their accounts."""
 
     pattern: str
     members: Mapping[Action, frozenset[str]]
@@ -38,11 +39,12 @@ class AccessRules:
     rules: tuple[AccessRule, ...] = field(default=())
 
     def decides(self, action: Action, name: str) -> bool:
-        """Tell whether a rule says who may do this. Where none does, changes are for the maintainers of a package."""
+        """Tell whether a rule says who may do `action` with the package `name`. Where none does, only its maintainers
+        may change it."""
         return self.members(action, name) is not None
 
     def allows(self, action: Action, name: str, account: str | None) -> bool:
-        """Tell whether an account, or None for who is not logged in, may do this."""
+        """Tell whether `account`, None for who is not logged in, may do `action` with the package `name`."""
         members = self.members(action, name)
         if members is None:
             members = _DEFAULTS[action]
@@ -51,11 +53,11 @@ class AccessRules:
         return not members.isdisjoint({_ALL, _AUTHENTICATED, account})
 
     def is_public(self, name: str) -> bool:
-        """Tell whether everybody may read it, so that it may be shared with other nodes."""
+        """Tell whether everybody may read the package `name`, so that it may be shared with other nodes."""
         return not self.rules or self.allows("read", name, None)
 
     def check(self, action: Action, name: str, account: str | None) -> None:
-        """Raise UnauthorizedError for who is not logged in, ForbiddenError for an account, unless it is allowed."""
+        """Raise an error unless `allows`: UnauthorizedError (401) without an account, ForbiddenError (403) with one."""
         if self.allows(action, name, account):
             return
         if account is None:
@@ -65,14 +67,15 @@ class AccessRules:
         )
 
     def members(self, action: Action, name: str) -> frozenset[str] | None:
-        """Return the accounts and special members that a rule names for this, None when no rule does."""
-        speaking = [rule for rule in self.rules if action in rule.members and matches(name, rule.pattern)]
-        best = max(speaking, key=lambda rule: (rule.pattern == name, len(rule.pattern)), default=None)
+        """Return the accounts and special members that may do `action`, None when no rule says so."""
+        matching = [rule for rule in self.rules if action in rule.members and matches(name, rule.pattern)]
+        best = max(matching, key=lambda rule: (rule.pattern == name, len(rule.pattern)), default=None)
         return best.members[action] if best else None
 
 
 def read_access(access: object, groups: object) -> AccessRules:
-    """Read the tables `[access]` and `[groups]` of the configuration file. Raises ConfigError that names the key."""
+    """Read the tables `[access]` and `[groups]` of the configuration file. Raises ConfigError that names the key: a
+    value of another form, a name that is no pattern, an unknown action, or a group with "$" in its name or members."""
     known = {name: _names(f"groups.{name}", members) for name, members in _table("groups", groups).items()}
     for name, members in known.items():
         if name in _SPECIAL or any(member.startswith("$") for member in members):
@@ -100,7 +103,8 @@ def _read_rule(pattern: str, rule: object, groups: Mapping[str, frozenset[str]])
 
 
 def _resolve(key: str, value: object, groups: Mapping[str, frozenset[str]], *, writes: bool) -> frozenset[str]:
-    """Return accounts and special members. The name of a group never means an account: anybody could make that."""
+    """Return the members with groups replaced by their accounts. The name of a group never means an account of that
+    name, which anybody could sign up."""
     members: set[str] = set()
     special = _SPECIAL - {_ANONYMOUS} if writes else _SPECIAL
     for member in _names(key, value):

@@ -1,7 +1,8 @@
-"""What may change in a published packument: pure steps from one packument to the next.
+"""The changes that a published packument may undergo, as functions from one packument to the next.
 
-Source: what npm's `deprecate`, `dist-tag`, `unpublish` and `owner` send. Of a version that is published nothing ever
-changes but `deprecated`. The versions that are gone stay in `time`, so that they are not published a second time.
+Source: what npm's `deprecate`, `dist-tag`, `unpublish` and `owner` send. Of a published version only `deprecated` can
+change. Versions that were unpublished stay in `time`, so that they are not published a second time (npm's unpublish
+policy; docs/protocol.md, section 6).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +24,8 @@ _LEFT_OVER = ("_id", "name", "time", "maintainers")
 
 
 def with_deprecations(packument: Packument, manifests: Mapping[str, Any]) -> Packument:
-    """Take over `deprecated` of each manifest, by version; "" or none undoes it. All else in them is passed over.
+    """Set `deprecated` of each version in `manifests` to that of its manifest; "" or none removes it. Other fields of
+    the manifests are ignored.
 
     Raises InvalidInputError for a version that is not published, or a message that is no text or too long.
     """
@@ -44,7 +46,8 @@ def with_deprecations(packument: Packument, manifests: Mapping[str, Any]) -> Pac
 
 
 def with_tag(packument: Packument, tag: str, version: object) -> Packument:
-    """Point a dist-tag at a version. Raises InvalidInputError for what is no tag, NotFoundError for no such version."""
+    """Point a dist-tag at a version. Raises InvalidInputError for a tag that is empty, over 128 characters, or a semver
+    range (as `npm dist-tag` refuses it), NotFoundError when the package has no such version."""
     if not 0 < len(tag) <= _TAG_LENGTH or not tag.isprintable() or " " in tag or _is_range(tag):
         raise InvalidInputError(f"{tag[:80]!r} is no dist-tag: a tag is a word that cannot be taken for a version.")
     if not isinstance(version, str):
@@ -55,7 +58,7 @@ def with_tag(packument: Packument, tag: str, version: object) -> Packument:
 
 
 def without_tag(packument: Packument, tag: str) -> Packument:
-    """Take a dist-tag away. Raises NotFoundError when there is none, InvalidInputError for `latest`."""
+    """Remove a dist-tag. Raises NotFoundError when there is none, InvalidInputError for `latest`."""
     if tag not in packument["dist-tags"]:
         raise NotFoundError(f"{tag[:80]} is not a dist-tag of {packument['name']}.")
     if tag == "latest":
@@ -69,12 +72,12 @@ def with_versions(packument: Packument, kept: Collection[str]) -> Packument:
     """Unpublish every version that is not in `kept`, and the dist-tags that point to them.
 
     `latest` goes to the highest version that is left, a prerelease only when there is nothing else. With no version
-    left, only name, times and maintainers stay. Raises InvalidInputError for a version that was not there.
+    left, only name, times and maintainers stay. Raises InvalidInputError for a version in `kept` that is not published.
     """
-    strangers = sorted(set(kept) - packument["versions"].keys())
-    if strangers:
+    unknown = sorted(set(kept) - packument["versions"].keys())
+    if unknown:
         raise InvalidInputError(
-            f"{packument['name']}@{strangers[0][:80]} is not published here, and a version comes with its tarball only."
+            f"{packument['name']}@{unknown[0][:80]} is not published here, and a version comes with its tarball only."
         )
     versions = {version: manifest for version, manifest in packument["versions"].items() if version in kept}
     if not versions:
@@ -85,7 +88,8 @@ def with_versions(packument: Packument, kept: Collection[str]) -> Packument:
 
 
 def with_maintainers(packument: Packument, maintainers: Sequence[Any]) -> Packument:
-    """Replace the maintainers, a list of `{"name", "email"}`. Raises InvalidInputError, also for an empty list."""
+    """Replace the maintainers by a list of `{"name", "email"}`. Raises InvalidInputError: another form, a name over 64
+    characters, none at all, or more than 100."""
     people: dict[str, dict[str, str]] = {}
     for person in maintainers:
         match person:
@@ -100,13 +104,13 @@ def with_maintainers(packument: Packument, maintainers: Sequence[Any]) -> Packum
 
 
 def with_maintainer(packument: Packument, owner: str) -> Packument:
-    """Add a maintainer. Raises InvalidInputError when it cannot be one, or there are too many."""
+    """Add a maintainer by account. Raises InvalidInputError as `with_maintainers`."""
     others = [person for person in packument["maintainers"] if person["name"] != owner]
     return with_maintainers(packument, [*others, {"name": owner, "email": ""}])
 
 
 def without_maintainer(packument: Packument, owner: str) -> Packument:
-    """Take a maintainer away. Raises NotFoundError when it is none, InvalidInputError for the last one."""
+    """Remove a maintainer by account. Raises NotFoundError when it is none, InvalidInputError for the last one."""
     others = [person for person in packument["maintainers"] if person["name"] != owner]
     if len(others) == len(packument["maintainers"]):
         raise NotFoundError(f"{owner[:_NAME_LENGTH]} is no maintainer of {packument['name']}.")
@@ -114,12 +118,12 @@ def without_maintainer(packument: Packument, owner: str) -> Packument:
 
 
 def modified(packument: Packument, now: datetime) -> Packument:
-    """Note when it was changed last."""
+    """Set `time.modified`."""
     return {**packument, "time": {**packument["time"], "modified": iso_time(now)}}
 
 
 def iso_time(now: datetime) -> str:
-    """Return a time as packuments have it: `2026-01-02T03:04:05.678Z`."""
+    """Return a time as packuments have it, ISO 8601 in UTC to the millisecond: `2026-01-02T03:04:05.678Z`."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

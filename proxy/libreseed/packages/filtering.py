@@ -1,4 +1,7 @@
-"""What a policy leaves of a packument."""
+"""Applies a policy to a packument: hidden versions are removed, replaced ones exchanged, dist-tags moved.
+
+What clients see is described in docs/policy.md.
+"""
 
 import math
 from collections.abc import Mapping
@@ -11,19 +14,20 @@ from nodesemver import SemVer, make_semver
 from libreseed.packages.packument import REPLACED_BY, Manifest, Packument
 from libreseed.packages.policy import Policy, Refusal
 
-_UNJUDGED = ("stagedVersions", "_distfiles")
-"""Fields of a packument that hold versions of their own, which some clients take: they are left out."""
-_OF_ONE_VERSION = ("signatures", "attestations")
-"""What in `dist` speaks of the version by its number, and so not of the one that it replaces."""
-_NAMED = 10
-"""Versions that the one message tells of, which is the same whichever was asked for."""
+_OTHER_VERSION_LISTS = ("stagedVersions", "_distfiles")
+"""Fields of a packument that list versions too, and that some clients read: dropped, since no rule is applied there."""
+_SIGNED_BY_VERSION = ("signatures", "attestations")
+"""Fields of `dist` that are signed together with the version's number: dropped when its content gets another number."""
+_MAX_NAMED = 10
+"""Hidden versions that npm's one message for all of them names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """A packument with the versions that may be had, and why the others may not, by version.
+    """A packument with the versions that the policy lets clients have, and by version why it refuses others.
 
-    `until`: when it is to be made anew since a version comes of age, in seconds since the epoch, or infinite.
+    `until`: when the first refused version reaches the minimum release age, in seconds since the epoch, or infinity;
+    from then on the packument must be filtered anew.
     """
 
     packument: Packument
@@ -32,11 +36,12 @@ class Filtered:
 
 
 def filtered(packument: Packument, policy: Policy, now: float, *, own: bool) -> Filtered:
-    """Return what `policy` leaves of `packument` at `now`, in seconds since the epoch. `own`: published on this node.
+    """Return what `policy` leaves of `packument` at `now`, in seconds since the epoch. `own`: published on this node,
+    so that `block` and `replace` alone apply.
 
-    A version that is replaced keeps its number, and has all else of the one that takes its place, the tarball too
-    (as with cnpmcore's bug versions and verdaccio's package filter). `latest` moves to the version that npm
-    would take; other tags of what is refused go with it.
+    A version that is replaced keeps its number and gets all else of its replacement, the tarball too (as with
+    cnpmcore's bug versions and verdaccio's package filter). `latest` of a hidden version moves to the one that npm's
+    `before` would choose; other dist-tags of hidden versions are removed.
     """
     name, versions = packument["name"], packument["versions"]
     released = packument.get("time")
@@ -57,7 +62,7 @@ def filtered(packument: Packument, policy: Policy, now: float, *, own: bool) -> 
     until = min((refusal.until for refusal in refused.values()), default=math.inf)
     if not refused:
         return Filtered(packument, {}, until)
-    left: Packument = {key: value for key, value in packument.items() if key not in _UNJUDGED}
+    left: Packument = {key: value for key, value in packument.items() if key not in _OTHER_VERSION_LISTS}
     left |= {"versions": shown, "dist-tags": _retagged(packument["dist-tags"], shown)}
     hidden = {version: refusal for version, refusal in refused.items() if version not in shown}
     if isinstance(released, dict):
@@ -68,7 +73,8 @@ def filtered(packument: Packument, policy: Policy, now: float, *, own: bool) -> 
 
 
 def _replaced(policy: Policy, packument: Packument, version: str, refused: Mapping[str, Refusal]) -> Manifest | None:
-    """Return what takes the place of a version; None when nothing is to, or that may not be had itself."""
+    """Return the manifest given out for a replaced version; None when it is not replaced, or when its replacement is
+    missing or refused."""
     name = packument["name"]
     replacement = policy.replacement_of(name, version)
     if replacement is None or refused[version].rule != replacement.rule or replacement.version in refused:
@@ -78,7 +84,7 @@ def _replaced(policy: Policy, packument: Packument, version: str, refused: Mappi
         return None
     return {
         **other,
-        "dist": {key: value for key, value in other["dist"].items() if key not in _OF_ONE_VERSION},
+        "dist": {key: value for key, value in other["dist"].items() if key not in _SIGNED_BY_VERSION},
         "version": version,
         "_id": f"{name}@{version}",
         "deprecated": f"{name}@{replacement.version} is given out in place of {version}, by the rule"
@@ -95,8 +101,8 @@ def _retagged(tags: Mapping[str, Any], shown: Mapping[str, Manifest]) -> dict[st
 
 
 def _latest(hidden: object, shown: Mapping[str, Manifest]) -> str:
-    """Return what `latest` is instead of a hidden version: as npm's `before` chooses, the newest that is not newer,
-    neither a prerelease nor deprecated if possible; when all are newer, the newest of them."""
+    """Return the version for `latest` in place of a hidden one, as npm's `before` chooses: the highest that is not
+    higher than it, if possible neither a prerelease nor deprecated; when all are higher, the highest of them."""
     numbers = {version: number for version in shown if (number := _number(version)) is not None}
     if not numbers:
         return list(shown)[-1]
@@ -123,14 +129,14 @@ def _order(one: SemVer, other: SemVer) -> int:
 
 
 def _restrictions(name: str, refused: Mapping[str, Refusal]) -> dict[str, Any]:
-    """Return npm's field for versions that it must not take: it shows the message to who asks for one.
+    """Return `policyRestrictions`: the versions that npm must not take, and the message it shows to who asks for one.
 
-    Source: `npm-pick-manifest`, `policyRestrictions`.
+    Source: `npm-pick-manifest`.
     """
-    newest = list(refused)[: -_NAMED - 1 : -1]
+    newest = list(refused)[: -_MAX_NAMED - 1 : -1]
     lines = [refused[version].sentence(f"{name}@{version}") for version in newest]
-    if len(refused) > _NAMED:
-        lines.append(f"{len(refused) - _NAMED} more versions are blocked.")
+    if len(refused) > _MAX_NAMED:
+        lines.append(f"{len(refused) - _MAX_NAMED} more versions are blocked.")
     return {
         "message": "\n".join(lines),
         "versions": {version: {"name": name, "version": version} for version in refused},

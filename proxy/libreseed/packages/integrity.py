@@ -17,8 +17,8 @@ def format_integrity(digest: bytes) -> str:
 def parse_integrity(text: str) -> bytes | None:
     """Return the 64-byte SHA-512 digest in an SRI text, or None when it has only weaker hashes.
 
-    An SRI text is a list of hashes parted by spaces, each with optional `?options`. Only sha512 decides.
-    Raises InvalidInputError when a sha512 entry is not 64 bytes of base64.
+    An SRI text is a list of `algorithm-base64` with optional `?options`, separated by white space (W3C SRI, 3.5). The
+    first sha512 entry counts. Raises InvalidInputError when that is not base64 of 64 bytes.
     """
     for entry in text.split():
         algorithm, _, value = entry.partition("-")
@@ -40,5 +40,6 @@ def sha512(data: bytes) -> bytes:
 
 
 def content_key(digest: bytes) -> str:
-    """Return the overlay key under which holders of these bytes announce themselves."""
+    """Return the key text under which nodes claim to hold the bytes with this SHA-512: `libreseed:sha512-<hex>`
+    (docs/protocol.md, section 2)."""
     return CONTENT_KEY_PREFIX + digest.hex()

@@ -12,7 +12,7 @@ _YES, _NO = "<yes>", "<no>"
 def licence_of(manifest: dict[str, Any]) -> str:
     """Return the licence of a version as an SPDX expression, "" when it names none.
 
-    Of the old list `licenses` any one may be chosen, as npm's documentation translates it.
+    The old field `licenses`, a list, becomes an expression with OR, as npm's documentation translates it.
     """
     text = _text(manifest.get("license"))
     listed = manifest.get("licenses")
@@ -24,8 +24,8 @@ def licence_of(manifest: dict[str, Any]) -> str:
 def is_permitted(expression: str, permitted: Collection[str]) -> bool:
     """Tell whether a licence may be chosen from `permitted`, which are SPDX identifiers in lower case.
 
-    AND, OR and parentheses are understood. `X+` and `X WITH exception` give more rights than `X`, so `X` permits
-    them. What is no expression, or longer than 500 characters, is permitted only when it is listed word for word.
+    AND, OR and parentheses are understood. `X+` and `X WITH exception` give more rights than `X`, so they are permitted
+    where `X` is. Anything else, and a text over 500 characters, is permitted only when it is listed word for word.
     """
     text = " ".join(expression.split())
     if text.lower() in permitted:

@@ -1,4 +1,4 @@
-"""What search shows of a package. Source: the answers of `GET /-/v1/search` that `npm search` reads (libnpmsearch)."""
+"""A package as an entry of search results. Source: npm's registry API, `GET /-/v1/search`, as libnpmsearch reads it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,13 @@ from libreseed.packages.packument import Packument
 _KEYWORDS = 100
 _PEOPLE = 50
 _TEXT = 2000
-"""Characters of a description; what search answers must stay small, whatever somebody published."""
+"""Characters of a description or other text, so that results stay small whatever somebody published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`package` is what clients show: name, scope, version, description, keywords, date, publisher, maintainers, links.
-
-    The others are what is searched, each as text.
+    """One search result. `package` is what clients show: name, scope, version, description, keywords, date, publisher,
+    maintainers, links. The other fields are the texts that a search looks in.
     """
 
     package: dict[str, Any]
@@ -81,7 +80,7 @@ def _keywords(value: object) -> list[str]:
 
 
 def _person(value: object) -> dict[str, str] | None:
-    """Return npm's two spellings of a person, `{name, email}` and `Name <email>`, as search answers have it."""
+    """Return a person, spelt `{name, email}` or `Name <email>` in a packument, in the form of search results."""
     match value:
         case {"name": str(name), "email": str(email)}:
             return {"username": _text(name), "email": _text(email)}

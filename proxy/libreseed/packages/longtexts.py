@@ -1,6 +1,6 @@
-"""JSON with long texts in it, read piece by piece: the texts go elsewhere, the rest is small enough to be parsed.
+"""Takes long strings out of JSON while it arrives, so that the rest is small enough to be parsed in memory.
 
-A publish is such a thing: some fields, and a tarball as one text of hundreds of megabytes.
+The body of `npm publish` needs that: it has the whole tarball as one base64 string.
 """
 
 from collections.abc import Callable
@@ -9,24 +9,25 @@ from typing import Protocol
 from libreseed.errors import InvalidInputError
 
 LONG = 1 << 20
-"""Bytes from which on a text is long."""
+"""Bytes above which a string is taken out."""
 
 
 class Sink(Protocol):
-    """Where one long text goes."""
+    """Receives one long string, without its quotes."""
 
     def write(self, text: bytes) -> None:
-        """Take the next piece of it."""
+        """Take the next bytes of the string."""
 
     def finish(self) -> None:
-        """It is complete."""
+        """Note that the string is complete."""
 
 
 class LongTexts:
-    """Takes texts longer than LONG out of JSON. In their places stand `token` and their numbers, from 0 on.
+    """Replaces each string longer than LONG by `token` and its number, counted from 0, and writes it to a sink.
 
-    `token` must be a text that nobody guesses. `open_sink` is called once a long text. `limit`: bytes of the rest.
-    The only escape that a long text may have is `\\/`; base64 needs no other.
+    `token` must be unguessable, so that no client can write such a string itself. `open_sink` is called once for each
+    long string. `limit`: bytes of what is left. Of JSON's escapes only `\\/` is undone in a long string; base64 needs
+    no other.
     """
 
     def __init__(self, token: str, limit: int, open_sink: Callable[[], Sink]) -> None:
@@ -41,7 +42,7 @@ class LongTexts:
         self._count = 0
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises InvalidInputError, and what the sinks raise."""
+        """Take the next bytes of the JSON. Raises InvalidInputError over the limit, and what the sinks raise."""
         at = 0
         while at < len(data):
             at = self._inside_text(data, at) if self._inside else self._between_texts(data, at)
@@ -51,7 +52,7 @@ class LongTexts:
                 )
 
     def finish(self) -> bytes:
-        """Return the JSON with the long texts replaced. Raises InvalidInputError when it ends inside one."""
+        """Return the JSON with its long strings replaced. Raises InvalidInputError when it ends inside a string."""
         if self._inside:
             raise InvalidInputError("The request's body is not JSON: it ends within a text.")
         return bytes(self._rest)

@@ -1,6 +1,6 @@
-"""npm package names: what is a name, and how it is spelt in keys, paths and file names.
+"""npm package names: which texts are names, and how a name is written in key texts, paths and file names.
 
-Source: npm's `validate-npm-package-name` and the documentation of package.json's `name`.
+Sources: npm's `validate-npm-package-name` and documentation of package.json's `name`; docs/protocol.md, section 2.
 """
 
 import re
@@ -20,9 +20,10 @@ _RESERVED = frozenset({"node_modules", "favicon.ico"})
 
 
 def check_name(name: str) -> str:
-    """Return `name` when some npm package may bear it, old spellings with capitals included.
+    """Return `name` when an npm package may have it, old names with capitals included.
 
-    Raises InvalidInputError: empty, longer than 214 characters, or not URL-safe.
+    Raises InvalidInputError, by docs/protocol.md, section 2: empty, over 214 characters, other characters than
+    `A-Za-z0-9._~!'()*-`, `.` or `_` in front, a scope `.` or `..`, or `node_modules` or `favicon.ico`.
     """
     scope, _, rest = name.rpartition("/")
     if (
@@ -39,7 +40,8 @@ def check_name(name: str) -> str:
 
 
 def check_publishable_name(name: str) -> str:
-    """Return `name` when a new package may be published under it: lower case, nothing but `a-z0-9._~-`.
+    """Return `name` when a new package may be published under it, which needs `a-z0-9._~-` alone: the
+    `validForNewPackages` of npm's `validate-npm-package-name`.
 
     Raises InvalidInputError.
     """
@@ -50,7 +52,7 @@ def check_publishable_name(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether `check_name` accepts it."""
+    """Tell whether `name` is one that `check_name` accepts."""
     try:
         check_name(name)
     except InvalidInputError:
@@ -65,7 +67,7 @@ def check_pattern(pattern: str) -> str:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Tell whether `name` is what `pattern` means: `*` stands for any characters, a slash too."""
+    """Tell whether `name` matches `pattern`, in which `*` stands for any characters, a slash too."""
     return name == pattern or ("*" in pattern and fnmatchcase(name, pattern))
 
 
@@ -80,7 +82,7 @@ def base_name(name: str) -> str:
 
 
 def key_text(name: str) -> str:
-    """Return the overlay key of a package: `libreseed:@babel/core`."""
+    """Return the key text of a package's records, such as `libreseed:@babel/core` (docs/protocol.md, section 2)."""
     return KEY_PREFIX + name
 
 

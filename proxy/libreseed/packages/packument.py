@@ -1,7 +1,7 @@
-"""Packuments and their forms. Source: npm's registry documentation, "Package metadata".
+"""Packuments and the forms in which they are given out. Source: npm's registry documentation, "Package metadata".
 
-A packument here is the parsed JSON object of a whole package. Inside the program `dist.tarball` may be any URL;
-every form that leaves it gets our own.
+A packument here is the parsed JSON object of a whole package. Within this program `dist.tarball` may be any URL; in
+what clients and other nodes get it is this registry's, or a relative path.
 """
 
 import re
@@ -20,7 +20,7 @@ Manifest = dict[str, Any]
 
 ABBREVIATED_TYPE = "application/vnd.npm.install-v1+json"
 REPLACED_BY = "_replacedBy"
-"""The version whose tarball is given out for a manifest, when it is another one's than its own."""
+"""Our field of a manifest: the version whose tarball is given out in place of its own (docs/policy.md, `replace`)."""
 
 _ABBREVIATED_FIELDS = (
     "name",
@@ -51,14 +51,15 @@ _EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 
 
 def maintainers_of(packument: Packument) -> list[str]:
-    """Return the names of the maintainers, as far as they have the form that npm gives them."""
+    """Return the names of the maintainers; entries that are not `{"name": text}` are skipped."""
     people = packument.get("maintainers")
     names = [person.get("name") for person in people if isinstance(person, dict)] if isinstance(people, list) else []
     return [name for name in names if isinstance(name, str)]
 
 
 def check_packument(value: object, name: str) -> Packument:
-    """Return `value` when it is a packument of `name`. Raises InvalidInputError."""
+    """Return `value` when it is a packument of `name`: `name`, an object `versions` whose manifests each have an object
+    `dist`, and an object `dist-tags` (docs/protocol.md, section 5). Raises InvalidInputError otherwise."""
     match value:
         case {"name": str(found), "versions": dict(versions), "dist-tags": dict()} if found == name:
             for version, manifest in versions.items():
@@ -76,8 +77,8 @@ def check_published(packument: Packument) -> None:
 
 
 def with_tarballs(packument: Packument, base_url: str) -> Packument:
-    """Return a copy whose tarball URLs are `<base_url>/<name>/-/<file>`, and likewise those of attestations; with ""
-    tarballs are relative paths."""
+    """Return a copy whose `dist.tarball` are `<base_url>/<name>/-/<file>`, and whose attestations' URLs are below
+    `base_url` too. With "" the tarballs become relative paths, and attestations stay."""
     return {
         **packument,
         "versions": {
@@ -98,9 +99,9 @@ def with_tarball(manifest: Manifest, name: str, version: str, base_url: str) -> 
 
 
 def abbreviated(packument: Packument) -> Packument:
-    """Return the form for `Accept: application/vnd.npm.install-v1+json`, with `time` and `libc` kept.
+    """Return the abbreviated form, for `Accept: application/vnd.npm.install-v1+json`.
 
-    Clients with a minimum release age need `time`, though npm's own abbreviated form lacks it.
+    Unlike npm's own it keeps `time`, which clients with a minimum release age need, and `libc`.
     """
     time = packument.get("time")
     short: Packument = {
@@ -118,13 +119,14 @@ def abbreviated(packument: Packument) -> Packument:
 
 
 def portable(packument: Packument) -> Packument:
-    """Return what a snapshot carries: no volatile fields, no readme, tarball paths instead of URLs."""
+    """Return the portable packument that a mirror's snapshot carries: without volatile fields and readme, with relative
+    paths of tarballs (docs/protocol.md, section 5, "Portable packument")."""
     kept = {key: value for key, value in packument.items() if key not in _VOLATILE_FIELDS}
     return with_tarballs(kept, "")
 
 
 def find_version(packument: Packument, wanted: str) -> str:
-    """Return the version that a version, dist-tag or range means. Raises NotFoundError."""
+    """Return the version that `wanted`, a version, dist-tag or range, stands for. Raises NotFoundError."""
     best = best_version(packument["versions"], packument["dist-tags"], wanted)
     if best is None:
         raise NotFoundError(f"{packument['name']} has no version {wanted}.")
@@ -132,7 +134,7 @@ def find_version(packument: Packument, wanted: str) -> str:
 
 
 def best_version(versions: Collection[str], tags: Mapping[str, Any], wanted: str) -> str | None:
-    """Return which of the versions a version, dist-tag or range means, None when it is none of them."""
+    """Return which of `versions` is meant by `wanted`, a version, dist-tag or range; None when there is none."""
     for exact in (wanted, tags.get(wanted)):
         if isinstance(exact, str) and exact in versions:
             return exact
@@ -160,7 +162,7 @@ def file_at(manifest: Manifest) -> str:
 
 
 def upstream_tarball(manifest: Manifest) -> str | None:
-    """Return the URL that the upstream gave for a version's tarball, if it is one."""
+    """Return the http or https URL of a version's tarball at the upstream, None when `dist.tarball` is no such URL."""
     url = manifest["dist"].get("tarball")
     return url if isinstance(url, str) and url.startswith(("http://", "https://")) else None
 

@@ -1,7 +1,7 @@
-"""Packuments read only in part: a large one has thousands of versions, of which most readers want one.
+"""Parses packuments only in part: a large one has thousands of versions, of which most callers need one.
 
-msgspec finds where the parts of a document are ten times as fast as all of it can be read; what is wanted of them is
-read by orjson, as whole documents are. The JSON must have been checked before (`check_packument`).
+msgspec locates the parts of a document ten times as fast as the whole can be parsed; orjson then parses those that are
+needed, as it does whole documents. The JSON must have passed `check_packument` before.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MANIFESTS = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 _VERSIONS = "versions"
 _READ = ("dist", "scripts", REPLACED_BY)
-"""What the forms of a packument are made by, beside the fields of the package itself."""
+"""The fields of a manifest that `with_tarballs` and `abbreviated` look into; others they only pass on."""
 
 
 class _Versions(Mapping[str, Manifest]):
-    """Manifests by version, each read when it is asked for."""
+    """Manifests by version, each parsed whenever it is looked up."""
 
     def __init__(self, parts: dict[str, msgspec.Raw]) -> None:
         self._parts = parts
@@ -43,15 +43,15 @@ class _Versions(Mapping[str, Manifest]):
 
 
 def read_versions_lazily(body: bytes) -> Packument:
-    """Return a packument whose `versions` is a read-only mapping that reads a manifest each time it is asked for."""
+    """Return a packument whose `versions` is a read-only mapping that parses a manifest at each look-up."""
     parts = _PARTS.decode(body)
     versions = _Versions(_PARTS.decode(parts.pop(_VERSIONS)))
     return {**{key: _read(part) for key, part in parts.items()}, _VERSIONS: versions}
 
 
 def read_for_forms(body: bytes) -> Packument:
-    """Return a packument that `with_tarballs` and `abbreviated` can make forms of: whatever they only pass on is JSON
-    still. `write_form` writes it."""
+    """Return a packument for `with_tarballs` and `abbreviated`, in which what they only pass on is still unparsed JSON.
+    `write_form` serialises the result."""
     parts = _PARTS.decode(body)
     manifests: dict[str, dict[str, Any]] = _MANIFESTS.decode(parts.pop(_VERSIONS))
     for manifest in manifests.values():
@@ -62,7 +62,7 @@ def read_for_forms(body: bytes) -> Packument:
 
 
 def write_form(packument: Packument) -> bytes:
-    """Return the JSON of what `read_for_forms` began."""
+    """Return the JSON of a packument that `read_for_forms` returned, or of a form made from one."""
     return msgspec.json.encode(packument)
 
 

@@ -1,4 +1,4 @@
-"""Patterns that mean versions of packages: `left-pad`, `@evil/*`, `chalk@5.6.1`, `debug@>=4.4.2 <4.4.3`."""
+"""Patterns of packages and versions: `left-pad`, `@evil/*`, `chalk@5.6.1`, `debug@>=4.4.2 <4.4.3` (docs/policy.md)."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,24 +14,22 @@ _EVERY = ("", "*")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A name, `*` in it standing for any characters, and an npm range; `range` is "" for every version.
-
-    `text` is how the user wrote it.
-    """
+    """A name, in which `*` stands for any characters, and an npm range, "" for every version. `text` is the pattern as
+    the user wrote it."""
 
     text: str
     name: str
     range: str = ""
 
     def names(self, name: str) -> bool:
-        """Tell whether versions of `name` may be meant."""
+        """Tell whether the pattern's name matches `name`, so that it may cover versions of it."""
         return matches(name, self.name)
 
     def covers(self, name: str, version: str, *, doubtful: bool) -> bool:
-        """Tell whether this version is meant.
+        """Tell whether the pattern covers a version.
 
-        `doubtful` is the answer for what npm's ranges leave open: a version that is none by semver. With it,
-        prereleases count as the other versions between the bounds of the range do; without, as npm counts them.
+        With `doubtful`, as for rules that refuse, a version that is none by semver is covered, and a prerelease is when
+        it lies between the bounds of the range. Without, as for exceptions, only what npm's range means is covered.
         """
         if not self.names(name):
             return False
@@ -45,7 +43,7 @@ class Pattern:
 
 
 def parse_pattern(text: object) -> Pattern:
-    """Read a pattern. Raises InvalidInputError: no name, no range of npm's, or longer than 1000 characters."""
+    """Return the pattern of a text. Raises InvalidInputError: no name, no npm range, or over 1000 characters."""
     if not isinstance(text, str) or not 0 < len(text) <= _LENGTH:
         raise InvalidInputError(f"{str(text)[:80]!r} is no pattern such as 'left-pad', '@scope/*' or 'chalk@5.6.1'.")
     rest, at, wanted = text[1:].partition("@")

@@ -1,7 +1,8 @@
-"""The policy: which versions of which packages this registry gives out. Pure; enforced in `delivery/policing.py`.
+"""The policy: which versions of which packages this registry gives out (docs/policy.md).
 
-Rules are asked in this order, and the first that refuses is the one that is named: block, replace, licenses,
-deprecated, minimum-release-age. What is published on this node answers to block and replace alone.
+Rules are applied in this order, and the first that refuses a version is the one that is named: block, replace,
+licenses, deprecated, minimum-release-age. To packages published on this node block and replace alone apply. The policy
+is enforced by `delivery.metadata.policing` and `delivery.tarballs.policy`.
 """
 
 import math
@@ -39,8 +40,8 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a version is not given out. `rule`: as it stands in the configuration; `why`: what it finds wrong, "" when
-    the rule says that itself. `until`: when it ends, in seconds since the epoch, infinite when it does not."""
+    """Why a version is not given out. `rule`: as in the configuration file; `why`: the reason, "" when the rule says it
+    already. `until`: when the refusal ends, in seconds since the epoch; infinity when it does not."""
 
     rule: str
     why: str = ""
@@ -53,24 +54,24 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Versions in place of which another one of the same package is given out."""
+    """A rule `replace`: in place of the versions that `pattern` covers, `version` of the same package is given out."""
 
     pattern: Pattern
     version: str
 
     @property
     def rule(self) -> str:
-        """The rule as it stands in the configuration."""
+        """The rule as in the configuration file."""
         return f'replace "{self.pattern.text}" = "{self.version}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What `[policy]` says; without anything, all is given out.
+    """The table `[policy]`; the default gives out everything.
 
-    `age` is the minimum release age in seconds, `age_text` as the user wrote it. `licences` are SPDX identifiers in
-    lower case; when there are none, any will do. `allow` are exceptions to `block`, `licences` and `hide_deprecated`.
-    `refuse_unknown`: of a tarball whose metadata nobody has, refuse what would need them to be judged.
+    `age` is the minimum release age in seconds, `age_text` the same as the user wrote it. `licences` are SPDX
+    identifiers in lower case; with none, any licence is permitted. `allow` are exceptions to `block`, `licences` and
+    `hide_deprecated`. `refuse_unknown`: refuse a tarball whose age, licence or deprecation decides and is not known.
     """
 
     age: float = 0.0
@@ -86,11 +87,11 @@ class Policy:
 
     @property
     def has_rules(self) -> bool:
-        """Whether there is anything that it could refuse or replace."""
+        """Whether there is a rule that could refuse or replace a version."""
         return bool(self.block or self.replace or self.age or self.hide_deprecated or self.licences)
 
     def about(self, name: str) -> "Policy":
-        """Return the rules that may have to do with `name`; of many versions of it they are asked faster."""
+        """Return the policy with only the patterns that match `name`: faster to apply to its many versions."""
         return changed(
             self,
             age_exceptions=_about(self.age_exceptions, name),
@@ -100,22 +101,22 @@ class Policy:
         )
 
     def needs_metadata(self, name: str, version: str) -> bool:
-        """Tell whether name and version alone do not decide, once `refuses_version` has found nothing."""
+        """Tell whether metadata may still lead to a refusal where `refuses_version` returns None."""
         return self.reads_manifest(name, version) or self._minds_age(name, version)
 
     def reads_manifest(self, name: str, version: str) -> bool:
-        """Tell whether the version manifest plays a part."""
+        """Tell whether the version's manifest (licence, deprecation) may lead to a refusal."""
         return bool(self.hide_deprecated or self.licences) and not _covered(self.allow, name, version)
 
     def refuses_name(self, name: str) -> Refusal | None:
-        """Return what blocks every version of `name`, whatever versions there are."""
+        """Return the refusal of the whole package `name`, None unless a rule without a range blocks it."""
         for rule in self.block:
             if not rule.range and rule.names(name) and not any(exception.names(name) for exception in self.allow):
                 return _blocked(rule)
         return None
 
     def refuses_version(self, name: str, version: str) -> Refusal | None:
-        """Return what refuses a version for its name and number alone."""
+        """Return the refusal by name and number alone, which is what `block` and `replace` need; or None."""
         if not _covered(self.allow, name, version):
             for rule in self.block:
                 if rule.covers(name, version, doubtful=True):
@@ -124,9 +125,8 @@ class Policy:
         return None if replacement is None else Refusal(replacement.rule, f"{replacement.version} takes its place")
 
     def refuses(self, name: str, version: str, manifest: Manifest, released: object, now: float) -> Refusal | None:
-        """Return what refuses a version of somebody else's. `released`: ISO 8601, as a packument's `time` has it.
-
-        `now`: seconds since the epoch.
+        """Return the refusal of a version that was not published on this node, or None. `released`: the version's entry
+        in the packument's `time`, ISO 8601; unreadable counts as too young. `now`: seconds since the epoch.
         """
         refusal = self.refuses_version(name, version)
         if refusal is None and not _covered(self.allow, name, version):
@@ -136,7 +136,7 @@ class Policy:
         return refusal
 
     def replacement_of(self, name: str, version: str) -> Replacement | None:
-        """Return what says which version takes the place of this one."""
+        """Return the rule `replace` that covers a version, or None."""
         for replacement in self.replace:
             if replacement.version != version and replacement.pattern.covers(name, version, doubtful=True):
                 return replacement
@@ -173,7 +173,8 @@ class Policy:
 
 
 def read_policy(table: object, age: str = "") -> Policy:
-    """Read the table `[policy]` of the configuration file; `age` stands before its minimum release age.
+    """Read the table `[policy]` of the configuration file. A non-empty `age` takes the place of its
+    minimum-release-age.
 
     Raises ConfigError, which names the key.
     """

@@ -1,7 +1,7 @@
-"""Provenance that comes with a publish: a Sigstore bundle that says how a tarball was made.
+"""Provenance attached to a publish: a Sigstore bundle that states how the tarball was built.
 
-Sources: npm's `libnpmpublish`; Sigstore's bundle format; in-toto's Statement. Whether its signatures are good is for
-the client to check (`npm audit signatures`); here it must speak of that very tarball.
+Sources: npm's `libnpmpublish`; Sigstore's bundle format; in-toto's Statement. Its signatures are checked by clients
+(`npm audit signatures`); here only its subject is, which must be the tarball that it came with.
 """
 
 import base64
@@ -15,16 +15,17 @@ from libreseed.errors import IntegrityError, InvalidInputError
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """A bundle, and the type of what it states, a URL."""
+    """A Sigstore bundle, and the `predicateType` of its statement, a URL such as `https://slsa.dev/provenance/v1`."""
 
     predicate_type: str
     bundle: dict[str, Any]
 
 
 def read_attestation(file: str, text: object, digest: bytes) -> Attestation:
-    """Read the attachment `file`, a bundle as JSON. `digest` is the tarball's SHA-512.
+    """Return the attestation in the attachment `file`, whose JSON is `text`. `digest`: the tarball's SHA-512, 64 bytes.
 
-    Raises InvalidInputError: not such a bundle; IntegrityError: it is about something else.
+    Raises InvalidInputError: `text` is no Sigstore bundle with a DSSE envelope of an in-toto Statement; IntegrityError:
+    none of its subjects has that SHA-512.
     """
     try:
         bundle = orjson.loads(text if isinstance(text, str) else b"")
@@ -43,6 +44,6 @@ def read_attestation(file: str, text: object, digest: bytes) -> Attestation:
 
 
 def attestations_document(attestation: Attestation) -> bytes:
-    """Return what a registry shows at `/-/npm/v1/attestations/NAME@VERSION`."""
+    """Return the JSON of `/-/npm/v1/attestations/NAME@VERSION` with this one attestation."""
     entry = {"predicateType": attestation.predicate_type, "bundle": attestation.bundle}
     return orjson.dumps({"attestations": [entry]})

@@ -1,4 +1,4 @@
-"""The body of `npm publish` (PUT /{package}): taken apart, checked, and merged into a packument.
+"""Parses the body of `npm publish` (PUT /{package}), checks it, and merges its version into a packument.
 
 Source: npm's `libnpmpublish`. The body is a packument of one version with the tarball as a base64 attachment.
 """
@@ -30,7 +30,7 @@ MAX_MANIFEST = 4 << 20
 MAX_UNPACKED = 8 << 30
 """Bytes of all files in a tarball."""
 _PADDING = 1 << 20
-"""Bytes after the last file that a tarball may have; it is 10 KiB at most where `tar` made it."""
+"""Bytes that are read after the last file of a tarball, up to gzip's checksum; `tar` pads with 10 KiB at most."""
 _SHARED_FIELDS = ("description", "keywords", "author", "license", "homepage", "repository", "bugs", "readme")
 
 
@@ -46,7 +46,8 @@ class Tarball:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version to publish."""
+    """One version to publish. `tags` are the dist-tags to point at it; `shared` are the fields of the package itself
+    that it sets, such as `readme`."""
 
     name: str
     version: str
@@ -60,8 +61,9 @@ class Release:
 def read_release(name: str, body: object, large: Mapping[str, Tarball] | None = None) -> Release:
     """Check a publish body (blocking for large ones) and return what it releases.
 
-    `large`: the tarballs that were taken out of the body (see `longtexts`), by what stands there in their place.
-    Raises InvalidInputError for a malformed body, IntegrityError when the tarball is not what the manifest says.
+    `large`: tarballs that were taken out of the body (see `longtexts`), by the token that replaces each of them there.
+    Raises InvalidInputError for a malformed body, IntegrityError when length, SHA-512 or SHA-1 of the tarball differ
+    from what the body says, or its provenance is about another tarball.
     """
     check_publishable_name(name)
     match body:
@@ -95,7 +97,8 @@ def read_release(name: str, body: object, large: Mapping[str, Tarball] | None = 
 
 
 def add_release(packument: Packument | None, release: Release, user: str, now: datetime) -> Packument:
-    """Return the packument with one more version. Raises ConflictError when the version is there."""
+    """Return the packument with one more version; None makes a new one, maintained by `user`. Raises ConflictError when
+    the version is published, or was before it was unpublished (docs/protocol.md, section 6)."""
     time = iso_time(now)
     old: Packument = packument or {
         "_id": release.name,
@@ -164,7 +167,8 @@ def _check_dist(name: str, version: str, dist: object, tarball: Tarball) -> None
 
 
 def _check_contents(name: str, version: str, tarball: Tarball) -> None:
-    """The tarball's own package.json must agree: else what is listed and what is installed are two packages."""
+    """Refuse a tarball whose package.json has another name or version than the manifest: what the packument lists and
+    what is installed would differ ("manifest confusion")."""
     try:
         inner = _inner_manifest(tarball)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
@@ -174,7 +178,7 @@ def _check_contents(name: str, version: str, tarball: Tarball) -> None:
 
 
 def _inner_manifest(tarball: Tarball) -> object:
-    """Return the package.json, the last one where there are several: that one is left when all is unpacked."""
+    """Return the parsed package.json; where there are several the last one, which is the one that unpacking leaves."""
     manifest = b""
     unpacked = 0
     with (
@@ -191,7 +195,7 @@ def _inner_manifest(tarball: Tarball) -> object:
                 if stream is None or member.size > MAX_MANIFEST:
                     raise ValueError(f"its package.json is longer than {MAX_MANIFEST >> 20} MiB")
                 manifest = stream.read()
-        unzipped.read(_PADDING)  # to the checksum at the end
+        unzipped.read(_PADDING)  # to the end, where gzip's checksum is compared
     if not manifest:
         raise ValueError("it has no package.json")
     return orjson.loads(manifest)

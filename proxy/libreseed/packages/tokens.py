@@ -1,4 +1,4 @@
-"""What a token may do. Pure: read from what npm sends to make one, and asked at each use.
+"""The limits of a token: parsed from the request that creates it, checked at each use.
 
 Source: `npm token create`. npm 10 sends `{password, readonly, cidr_whitelist}`; npm 11 and 12 send `{name, password,
 description, packages, packages_all, scopes, orgs, packages_and_scopes_permission, orgs_permission, expires (days),
@@ -14,6 +14,7 @@ from libreseed.errors import ForbiddenError, InvalidInputError, UnauthorizedErro
 from libreseed.packages.names import MAX_LENGTH, check_pattern, matches
 
 MAX_DAYS = 3650
+"""Days until a token expires, at most."""
 _ENTRIES = 100
 _DAY = 86_400.0
 _READ, _WRITE, _NONE = "read-only", "read-write", "no-access"
@@ -21,8 +22,9 @@ _READ, _WRITE, _NONE = "read-only", "read-write", "no-access"
 
 @dataclass(frozen=True, slots=True)
 class TokenLimits:
-    """`patterns`: the packages that it is for, None for all. `networks`: the CIDR ranges that it may come from, none
-    for any. `expires`: seconds since the epoch. `bypasses_otp`: writes with it need no one-time password."""
+    """What a token may do. `patterns`: the names of packages that it is for, None for all. `networks`: the CIDR ranges
+    that it may be used from, () for any address. `expires`: seconds since the epoch, None for never. `bypasses_otp`:
+    writes with it need no one-time password."""
 
     reads: bool = True
     writes: bool = True
@@ -33,15 +35,15 @@ class TokenLimits:
 
     @property
     def is_full(self) -> bool:
-        """Whether it may do all that its account may, such as change the password."""
+        """Whether the token may do all that its account may, such as change the password."""
         return self.reads and self.writes and self.patterns is None
 
     def covers(self, name: str) -> bool:
-        """Tell whether it is for the package `name`."""
+        """Tell whether the token is for the package `name`."""
         return self.patterns is None or any(matches(name, pattern) for pattern in self.patterns)
 
     def may_read(self, name: str) -> bool:
-        """Tell whether its account's right to read `name` goes with it."""
+        """Tell whether the token carries its account's right to read `name`."""
         return self.reads and self.covers(name)
 
     def check_read(self, name: str) -> None:
@@ -50,7 +52,8 @@ class TokenLimits:
             raise ForbiddenError(f"This token is not for {name}.", hint="Use another of your tokens.")
 
     def check_use(self, address: str, now: float) -> None:
-        """Raise UnauthorizedError when it has expired, or is used from elsewhere than it is bound to."""
+        """Raise UnauthorizedError when the token has expired at `now` (seconds since the epoch), or is used from an IP
+        address outside of `networks`."""
         if self.expires is not None and now >= self.expires:
             raise UnauthorizedError("This token has expired.", hint="Log in again, or make another.")
         if self.networks and not _is_within(address, self.networks):
@@ -60,7 +63,7 @@ class TokenLimits:
             )
 
     def check_write(self, name: str) -> None:
-        """Raise ForbiddenError unless it may change the package `name`."""
+        """Raise ForbiddenError unless the token may change the package `name`."""
         if not self.writes:
             raise ForbiddenError(
                 "This token may only read.",
@@ -71,12 +74,12 @@ class TokenLimits:
             raise ForbiddenError(f"This token may change {', '.join(self.patterns or ())} only, not {name}.")
 
     def check_full(self) -> None:
-        """Raise ForbiddenError unless it may manage its account."""
+        """Raise ForbiddenError unless the token may manage its account (`is_full`)."""
         if not self.is_full:
             raise ForbiddenError("This token is limited: it may not change its account.", hint="Use one of npm login.")
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the JSON that is stored, which `from_json` reads."""
         return {
             "reads": self.reads,
             "writes": self.writes,
@@ -88,7 +91,7 @@ class TokenLimits:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "TokenLimits":
-        """Read what `as_json` gave; what is missing is unlimited."""
+        """Return the limits that `as_json` wrote; a missing field means no limit."""
         values = dict(stored)
         if values.get("patterns") is not None:
             values["patterns"] = tuple(values["patterns"])
@@ -96,10 +99,10 @@ class TokenLimits:
 
 
 def read_limits(body: Mapping[str, Any], now: float) -> TokenLimits:
-    """Read what the new token may do. `now`: seconds since the epoch.
+    """Return the limits that the body of POST /-/npm/v1/tokens asks for. `now`: seconds since the epoch.
 
-    Who asks for nothing in particular by npm 11 or later gets a token that reads only, as npm's own registry has it:
-    the client does not send whether `--read-only` was given. Raises InvalidInputError for what cannot be kept.
+    npm 11 and later do not send whether `--read-only` was given; without a permission their token may only read, as on
+    npm's own registry. Raises InvalidInputError: a field of another form, or a limit that this registry does not have.
     """
     if _list(body, "orgs") or body.get("orgs_permission") not in (None, _NONE):
         raise InvalidInputError("This registry has no organizations that a token could be for.")

@@ -1,2 +1,2 @@
-"""From a new version, or a mirrored one, to a signed record that is found and seeded. What clients read is in
-`delivery`."""
+"""Publishes packages: makes snapshots of published and mirrored packuments, signs records of them, seeds and announces
+both. What clients read is in `delivery`."""

@@ -1,4 +1,4 @@
-"""Tells the overlay in batches which blobs this node holds."""
+"""Announces the blobs that this node holds to the overlay, in batches."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 _GATHER = 0.05
 _LONGEST = 1.0
-"""Seconds without a further blob after which a batch is announced, and the longest that it waits for more: an install
-brings hundreds."""
+"""Seconds: a batch is announced when no blob was added for the first, or when it has waited for the second. An install
+adds hundreds of blobs."""
 
 
 class Announcing:
-    """Collects what is newly held and announces it. The overlay repeats it every half hour by itself."""
+    """A queue of new blobs to announce. The overlay repeats announcements by itself, every half hour."""
 
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
@@ -27,19 +27,19 @@ class Announcing:
         self._wake = asyncio.Event()
 
     def add(self, refs: Iterable[BlobRef]) -> None:
-        """Queue blobs that others may fetch from us."""
+        """Queue blobs that others may fetch from this node."""
         self._waiting.extend(refs)
         if self._waiting:
             self._wake.set()
 
     def withdraw(self, digest: bytes) -> None:
-        """Announce the blob with this SHA-512 no longer."""
+        """Stop announcing the blob with this SHA-512."""
         self._waiting = [ref for ref in self._waiting if ref.sha512 != digest]
         self._overlay.withdraw(digest)
 
     @property
     def waiting(self) -> int:
-        """How many blobs are still to be announced."""
+        """The number of blobs that are still to be announced."""
         return len(self._waiting) + self._in_flight
 
     async def run(self) -> None:

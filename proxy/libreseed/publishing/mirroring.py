@@ -1,4 +1,4 @@
-"""What came from the upstream is passed on: each packument as a mirror's snapshot under a record of our own."""
+"""Mirrors packuments of the upstream: each is published as a snapshot, with a `mirror` record signed by this node."""
 
 import asyncio
 import logging
@@ -21,20 +21,20 @@ _LONGEST_WAIT = 30.0
 
 
 class Worker(Protocol):
-    """A part of the node that somebody may be waiting for."""
+    """A part of the node whose work clients may wait for."""
 
     @property
     def is_busy(self) -> bool: ...
 
     async def idle(self) -> None:
-        """Wait until it has nothing to do."""
+        """Wait until the part has no work."""
 
 
 class Mirroring:
-    """A queue of packuments, the newest of each name once, worked off one at a time while the node has nothing better
-    to do: packing a snapshot costs more than passing on a packument.
+    """A queue of packuments, the newest of each name, which are mirrored one at a time while the node is idle, since
+    packing a snapshot takes longer than serving a packument.
 
-    After `longest_wait` seconds the queue is worked off all the same.
+    A node that is not idle for `longest_wait` seconds mirrors all the same.
     """
 
     def __init__(self, signer: RecordSigner, *, longest_wait: float = _LONGEST_WAIT) -> None:
@@ -50,7 +50,7 @@ class Mirroring:
 
     @property
     def waiting(self) -> int:
-        """How many packuments are still to be signed."""
+        """The number of packuments that are still to be mirrored."""
         return len(self._waiting)
 
     async def run(self, others: Sequence[Worker]) -> None:

@@ -1,4 +1,4 @@
-"""Which names this node may publish under its own key."""
+"""Decides which names this node may publish under its own key."""
 
 from libreseed.errors import ForbiddenError, NotFoundError, UnavailableError
 from libreseed.shims.render import NAME
@@ -9,7 +9,8 @@ from libreseed.upstream.client import Upstream
 
 
 class NameClaims:
-    """A name is ours when we published it or pinned it to ourselves, or when nobody else has it. `key` is our own."""
+    """A name may be published when it was published here before, is pinned to this node's `key`, or is neither pinned
+    to another key, nor declared for an upstream, nor taken at the default one."""
 
     def __init__(
         self, key: bytes, *, publications: PublicationStore, trust: TrustFile, upstream: Upstream | None
@@ -20,7 +21,7 @@ class NameClaims:
         self._upstream = upstream
 
     async def check(self, name: str) -> None:
-        """Raise ForbiddenError for a name of somebody else, UnavailableError when that cannot be told now."""
+        """Raise ForbiddenError when `name` may not be published, UnavailableError when the upstream cannot tell now."""
         if name == NAME:
             raise ForbiddenError(
                 f"{NAME} is the package that every node brings along.", hint="Publish yours under another name."

@@ -1,4 +1,4 @@
-"""What npm writes on this node: tarballs are stored and seeded, the history grows, the record is signed anew."""
+"""Publishes and changes packages: stores and seeds tarballs, extends the release history, and signs a new record."""
 
 import asyncio
 import logging
@@ -28,13 +28,13 @@ from libreseed.trust.snapshot import Snapshot, TorrentRef
 log = logging.getLogger(__name__)
 
 Edit = Callable[[Packument], Packument]
-"""One of `packages.changes`, with all arguments but the packument."""
+"""A function of `packages.changes` with all its arguments but the packument bound."""
 
 
 class Releases:
     """Publishes and changes packages under this node's key.
 
-    One write to a package at a time, different packages side by side: no write is lost.
+    Writes to one package are serialised, so that none is lost; those to different packages run concurrently.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Releases:
         """Publish one version. `body` is the parsed JSON of the request, `tarballs` and `files` are what a
         PublishSpool has taken out of it.
 
-        Raises InvalidInputError, IntegrityError, ConflictError for a version that is there, ForbiddenError for a
-        name of somebody else, UnavailableError when that cannot be told now, StoreError.
+        Raises InvalidInputError, IntegrityError, ConflictError for a version that exists, ForbiddenError for a name of
+        somebody else, UnavailableError when that cannot be told now, StoreError.
         """
         release = await asyncio.to_thread(read_release, name, body, tarballs)
         async with self._locks[name]:
@@ -83,9 +83,9 @@ class Releases:
             await self._keep(old, packument, {release.version: TorrentRef(ref.v1, ref.v2, ref.length)})
 
     async def change(self, name: str, user: str, edit: Edit, rev: str | None = None, action: Action = "publish") -> str:
-        """Let `edit` make a new packument of the one in force, and return the `_rev` that it has then.
+        """Replace the present packument by the one that `edit` makes of it, and return its new `_rev`.
 
-        With `rev`, only when that is still the package's `_rev`: what the client has read is what it changes.
+        With `rev`, only if that is the present `_rev`, so that the client changes the packument that it has read.
         Raises what `edit` raises, ConflictError for another `_rev`, ForbiddenError for a package of somebody else,
         NotFoundError for one that nobody published, UnavailableError when that cannot be told now, StoreError.
         """
@@ -104,7 +104,7 @@ class Releases:
             return await self._keep(old, modified(edit(old.packument), datetime.now(UTC)))
 
     async def remove_tarball(self, name: str, user: str, file: str) -> None:
-        """Remove the tarball of a version that is unpublished; it has gone with it, unless the node stopped just then.
+        """Remove the tarball of an unpublished version, if the node stopped before it did so itself.
 
         Raises ConflictError while the version is published, and as `change`.
         """
@@ -135,7 +135,8 @@ class Releases:
         ]
 
     async def resume(self) -> None:
-        """Finish what an earlier process was ended in: sign what was stored, remove what was unpublished."""
+        """Complete writes that an earlier process was interrupted in: sign stored packages, remove unpublished
+        tarballs."""
         for name in self._publications.names:
             async with self._locks[name]:
                 try:
@@ -150,7 +151,7 @@ class Releases:
     async def _keep(
         self, old: Snapshot | None, packument: Packument, added: Mapping[str, TorrentRef] | None = None
     ) -> str:
-        """Store a new state of a package with the events that led to it, and sign it."""
+        """Store a new packument with the events that lead to it, and sign it. Return its `_rev`."""
         history = old.history if old else ()
         events = events_between(old.packument if old else None, packument, int(time.time() * 1000))
         if not events:
@@ -178,7 +179,7 @@ class Releases:
             return await self._seeding.add_bytes(stream.read(), digest, shared=shared, tarball=tarball)
 
     async def _share(self, snapshot: Snapshot) -> None:
-        """Sign and seed a package, unless the access rules keep it from others."""
+        """Sign and seed a package, unless the access rules restrict who may read it."""
         if not self._access.is_public(snapshot.name):
             return
         for version in snapshot.torrents:
@@ -188,7 +189,7 @@ class Releases:
         await self._signer.sign("package", snapshot)
 
     def _check_maintainer(self, snapshot: Snapshot, user: str, action: Action) -> None:
-        """Raise ForbiddenError for who is no maintainer, unless a rule says who may."""
+        """Raise ForbiddenError unless `user` is a maintainer, or an access rule decides who may do `action`."""
         if not self._access.decides(action, snapshot.name):
             check_maintainer(snapshot.packument, user)
 

@@ -1,4 +1,4 @@
-"""From a snapshot to a signed record that others find, and its renewal."""
+"""Signs, announces and renews records (docs/protocol.md, section 4)."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ _CHECK_EVERY = 3600.0
 
 
 class RecordSigner:
-    """Signs with this node's key. `seeders` tells the endpoints that others reach our BitTorrent port at."""
+    """Signs records with this node's key. `seeders` returns the endpoints at which others reach its BitTorrent port."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class RecordSigner:
         self._access = access
 
     async def sign(self, kind: RecordType, snapshot: Snapshot) -> SignedItem:
-        """Pack, seed, sign and announce a snapshot; one that says nothing new is not signed again.
+        """Pack, seed, sign and announce a snapshot. One with the document of the last record is not signed again.
 
-        Returns the record in force. Raises StoreError, SwarmError, BadRecordError.
+        Returns the signed record in force. Raises StoreError, SwarmError, BadRecordError.
         """
         document = await asyncio.to_thread(snapshot.document)
         digest = sha512(document)
@@ -85,7 +85,7 @@ class RecordSigner:
         return item
 
     async def run(self) -> None:
-        """Announce our records, then keep signing anew those that are a week old, until cancelled."""
+        """Announce this node's records, and then every hour sign those anew that are a week old, until cancelled."""
         for record in await self._public():
             await self._announce(record.name, record.item)
         while True:
@@ -93,7 +93,8 @@ class RecordSigner:
             await self.renew_due()
 
     async def renew_due(self) -> None:
-        """Sign anew what is a week old: our own packages, and what the upstream has confirmed since."""
+        """Sign records anew that are a week old: those of own packages, and mirrored ones that the upstream has
+        confirmed since."""
         for record in await self._public():
             if _is_due(record):
                 await self._renew(record)
@@ -104,7 +105,7 @@ class RecordSigner:
     async def _renew(self, last: SignedRecord) -> None:
         old = read_record(last.item, last.name, last.item.seq / 1000)
         if old.type == "mirror" and not await self._is_confirmed(last):
-            return  # a mirror says what the upstream says now; of what it has not seen again it lets the record expire
+            return  # a mirror's record expires unless the upstream has confirmed the packument since it was signed
         renewed = replace(old, expiry=int(time.time()) + LIFETIME, seeders=self._seeders())
         try:
             await self._put(renewed, last)

@@ -1,4 +1,5 @@
-"""The body of a publish as it arrives: small ones stay in memory, a large tarball goes to a file, decoded already."""
+"""Receives the body of a publish: a large tarball in it is decoded into a file while it arrives, the rest stays in
+memory."""
 
 import asyncio
 import binascii
@@ -23,7 +24,8 @@ _BATCH = 256 << 10
 
 
 class PublishSpool:
-    """Use it as a context: `add` what comes, then `read`; at its end the files are gone that nobody took."""
+    """A context manager: `add` the bytes of the body, then `read` it. Leaving it deletes the files that were not moved
+    into the store."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self.tarballs: dict[str, Tarball] = {}
@@ -41,8 +43,8 @@ class PublishSpool:
             await asyncio.to_thread(self._feed)
 
     async def read(self) -> object:
-        """Return the parsed JSON. What stands for a large tarball in it is a key of `tarballs`, and its file is in
-        `files` by its SHA-512.
+        """Return the parsed JSON. In the place of a large tarball it has a token, which is a key of `tarballs`; the
+        tarball's file is in `files`, by its SHA-512.
 
         Raises InvalidInputError, StoreError.
         """
@@ -55,7 +57,7 @@ class PublishSpool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            with suppress(StoreError):  # nobody needs it now
+            with suppress(StoreError):  # the file is deleted anyway
                 self._file.close()
             await self._blobs.discard(self._file.path.parent)
 
@@ -87,7 +89,7 @@ class PublishSpool:
 
 
 class _Base64File:
-    """A file that base64 is decoded to, hashed on the way (blocking)."""
+    """A file that receives decoded base64, which is hashed meanwhile (blocking)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -133,7 +135,7 @@ class _Base64File:
             raise _store_error(self.path, error) from error
 
     def tarball(self) -> Tarball:
-        """Return what was written."""
+        """Return the written file as a tarball."""
         return Tarball(
             self._strong.digest(),
             self._weak.hexdigest(),

@@ -1,4 +1,4 @@
-"""What this node holds, and the access rules keep from others: it is served to who may read it, and not seeded."""
+"""Finds blobs of restricted packages, which are served to those who may read them, but not seeded."""
 
 from libreseed.packages.access import AccessRules
 from libreseed.store.tables.catalogue import Catalogue
@@ -7,9 +7,9 @@ from libreseed.trust.records import read_record
 
 
 async def find_withheld(rules: AccessRules, catalogue: Catalogue, records: RecordStore) -> set[bytes]:
-    """Return the SHA-512 of the tarballs and snapshots of restricted packages, if no public one has the same.
+    """Return the SHA-512 of the tarballs and snapshots that belong to restricted packages only.
 
-    They may have been shared before the rule was made. Raises StoreError.
+    These may have been seeded before the access rule was made. Raises StoreError.
     """
     withheld = catalogue.only_of(lambda name: not rules.is_public(name))
     withheld |= {record.snapshot for record in await records.list_signed() if not rules.is_public(record.name)}

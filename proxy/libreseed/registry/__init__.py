@@ -1,1 +1,2 @@
-"""The npm registry protocol over HTTP: it translates requests to calls, and holds no rules."""
+"""The npm registry protocol over HTTP: requests are translated into calls of `delivery`, `publishing` and `accounts`,
+which decide."""

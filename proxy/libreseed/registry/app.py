@@ -1,4 +1,4 @@
-"""The registry as an ASGI application, collected from the routes of its endpoints."""
+"""The registry as an ASGI application, made of the routes of all endpoints."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
@@ -16,19 +16,20 @@ from libreseed.registry.http.disconnects import CancelOnDisconnect
 from libreseed.registry.http.guard import Guard
 
 _RESERVED = "/-/"
-"""Paths that begin so are the registry's own: no package can be named `-`."""
+"""The beginning of the paths that are not a package's, as on npm's registry."""
 
 
 class Endpoints(Protocol):
-    """What serves some of the paths."""
+    """A part of the registry that serves some paths."""
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
-        """The routes, in the order in which they are to be tried."""
+        """The routes, in the order in which they are matched."""
 
 
 def make_app(endpoints: Iterable[Endpoints], *, hosts: Collection[str], node_id: str) -> Starlette:
-    """Return the application. `hosts` are the names beside localhost and IP addresses that it answers for."""
+    """Return the application. `hosts` are the values of the Host header that it accepts beside localhost and IP
+    addresses; `node_id` is the id by which it notices requests that it has sent itself (see `upstream.via`)."""
     return Starlette(
         routes=_in_order([route for each in endpoints for route in each.routes]),
         middleware=[Middleware(Guard, hosts=hosts, node_id=node_id), Middleware(CancelOnDisconnect)],
@@ -37,8 +38,8 @@ def make_app(endpoints: Iterable[Endpoints], *, hosts: Collection[str], node_id:
 
 
 def _in_order(routes: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
-    """Put the reads of packages first, for they are nearly all, then reserved paths, and writes of packages last,
-    because `/{package:path}` is any path."""
+    """Put the reads of packages first, because nearly all requests are such, then reserved paths, and writes of
+    packages last, because `/{package:path}` matches any path."""
     reads = [route for route in routes if not isinstance(route, Route)]
     named = [route for route in routes if isinstance(route, Route)]
     reserved = [route for route in named if route.path == "/" or route.path.startswith(_RESERVED)]

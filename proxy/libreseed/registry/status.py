@@ -1,4 +1,4 @@
-"""How the node is: `/-/ping` and `/-/libreseed/status`."""
+"""The node's state: `/-/ping` and `/-/libreseed/status`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from libreseed.registry.http.answers import json_answer
 
 
 class StatusEndpoints:
-    """Tells that the node is there, and what it does. `status` returns the latter as JSON."""
+    """Ping and status. `status` returns the latter as JSON."""
 
     def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
         self._status = status
@@ -25,7 +25,7 @@ class StatusEndpoints:
         ]
 
     async def ping(self, _: Request) -> Response:
-        """GET /-/ping: an empty object, as from any registry."""
+        """GET /-/ping: an empty object, as `npm ping` expects."""
         return json_answer({})
 
     async def status(self, _: Request) -> Response:

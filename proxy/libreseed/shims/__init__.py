@@ -1,2 +1,1 @@
-"""Renders the npm package `libreseed` from the template folders. The templates are in node-shims/ and bundler-
-plugins/."""
+"""Renders the npm package `libreseed` from the templates in node-shims/ and bundler-plugins/."""

@@ -17,7 +17,7 @@ FOLDERS = ("node-shims", "bundler-plugins")
 _SUFFIX = ".j2"
 _MANIFEST = "package.json"
 PACKED_AT = "1985-10-26T08:15:00.000Z"
-"""The time that `npm pack` gives to every file, so that the same files make the same tarball."""
+"""The modification time that `npm pack` gives to every file, so that the same files make the same tarball."""
 
 _BLOCK = 0xFFFF
 """Bytes of a stored block of deflate (RFC 1951, 3.2.4)."""
@@ -26,7 +26,7 @@ _BLOCK = 0xFFFF
 def render_package(version: str, cache: Path | None = None) -> dict[str, bytes]:
     """Return the files of the npm package, path -> content; the same for the same version on every machine. Blocks.
 
-    They are kept in the file `cache` for as long as the templates stay the same.
+    They are cached in the file `cache` until the templates change.
     Raises StoreError when the installation lacks its templates.
     """
     folders = [resource_folder(f"shims/templates/{name}", name) for name in FOLDERS]
@@ -43,7 +43,8 @@ def render_package(version: str, cache: Path | None = None) -> dict[str, bytes]:
 
 
 def _render(version: str, folders: Sequence[Path]) -> dict[str, bytes]:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # a fifth of the start of an install
+    # Imported here because that takes a fifth of the start of an install.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(folders),
@@ -74,7 +75,8 @@ def pack_tarball(files: Mapping[str, bytes]) -> bytes:
 
 
 def _gzip(data: bytes) -> bytes:
-    """Return `data` in gzip's format (RFC 1952), not compressed: compressors differ from machine to machine."""
+    """Return `data` in gzip's format (RFC 1952) without compression, whose result would differ between zlib
+    versions."""
     blocks = [data[start : start + _BLOCK] for start in range(0, len(data), _BLOCK)]
     stored = [
         struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ _BLOCK) + block

@@ -1,2 +1,2 @@
-"""What is on disk: blobs as files, small files of the user's, and the SQLite database. No rule of trust or protocol
-is in here."""
+"""Storage on disk: blobs as files, the trust file and key files, and the SQLite database. It applies no rules of trust
+or of the protocol."""

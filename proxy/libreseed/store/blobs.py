@@ -1,10 +1,11 @@
 """Blobs: immutable files named by the hex SHA-512 of their bytes, under `.libreseed_modules/.swarm`.
 
-A file is written under a temporary name, checked, flushed to the disk and renamed; whatever stands under its
-final name is whole. The same file is what the swarm seeds.
+A file is written under a temporary name, checked, flushed to the disk and renamed, so that a file under its final name
+is complete. The swarm seeds these same files.
 
-Each bears the time of change `_STAMP`, which tells for a `stat` whether it was written to since: only then is it
-hashed again. What a failing disk changes behind its back, `libreseed doctor --verify` finds.
+Each file gets the modification time `_STAMP`. One `stat` therefore tells whether somebody has written to it since, and
+only then is it hashed again. Corruption by a failing disk, which leaves that time as it is, is found by `libreseed
+doctor --verify`.
 """
 
 import asyncio
@@ -22,14 +23,14 @@ from libreseed.errors import IntegrityError, StoreError
 
 _NAME = re.compile("[0-9a-f]{128}")
 _STAMP = 499_162_500 * 10**9
-"""Nanoseconds since the epoch; npm gives the same time to all that it packs."""
+"""Nanoseconds since the epoch: the modification time that `npm pack` gives to every file."""
 _CACHED = 512 << 10
-"""Bytes up to which a blob is copied from the system's memory at once."""
+"""Bytes up to which a blob is read on the event loop, if it is in the page cache."""
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-"""Linux's flag of preadv(2): only what needs no disk."""
+"""Linux's flag of preadv(2) to read from the page cache only; None on other systems."""
 _flush: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 _SPARE = 1 << 20
-"""Bytes: what the database and its log take meanwhile."""
+"""Bytes of the disk that are left free for the database and its write-ahead log."""
 
 
 class BlobStore:
@@ -42,11 +43,11 @@ class BlobStore:
 
     @property
     def folder(self) -> Path:
-        """Where the blobs are: `ab/ab…`."""
+        """The folder in which the blobs are, each as `ab/ab…` by its hex digest."""
         return self._blobs
 
     async def open(self) -> None:
-        """Make the folders; throw away what an earlier process left half-written. Raises StoreError."""
+        """Make the folders, and delete incomplete files of an earlier process. Raises StoreError."""
         await asyncio.to_thread(self._open)
 
     def path(self, digest: bytes) -> Path:
@@ -58,8 +59,8 @@ class BlobStore:
         return self.path(digest).exists()
 
     async def is_intact(self, digest: bytes, length: int) -> bool:
-        """Tell whether the blob is there and still what was stored; one `stat`, and it is read, in a thread, only if it
-        was written to since."""
+        """Tell whether the blob is there and unchanged since it was stored. That takes one `stat`, and hashing the blob
+        in a thread only if its modification time has changed."""
         try:
             found = os.stat(self._place_of(digest))  # noqa: PTH116 - hot path
         except OSError:
@@ -69,8 +70,8 @@ class BlobStore:
         return found.st_mtime_ns == _STAMP or await asyncio.to_thread(self._is_as_stored, self.path(digest), digest)
 
     def cached(self, digest: bytes, length: int) -> bytes | None:
-        """Return the bytes of a blob if it is intact, small, and in the memory of the system already, so that no disk
-        is waited for; else None."""
+        """Return the bytes of a blob that is intact, has at most 512 KiB, and is in the page cache; else None. It never
+        waits for the disk."""
         if length > _CACHED or _NOWAIT is None:
             return None
         try:
@@ -89,14 +90,15 @@ class BlobStore:
             os.close(descriptor)
 
     async def has_room(self, length: int) -> bool:
-        """Tell whether a blob of so many bytes would leave some space on the disk."""
+        """Tell whether the disk has 1 MiB more space than the `length` bytes of a blob."""
         try:
             return (await asyncio.to_thread(shutil.disk_usage, self._incoming)).free > length + _SPARE
         except OSError:
             return False
 
     def incoming_dir(self) -> Path:
-        """Make a new empty folder for a blob that is still on its way, on the same file system."""
+        """Make a new empty folder for a blob that is being fetched, on the file system of the store. Raises
+        StoreError."""
         try:
             folder = self._incoming / str(next(self._numbers))
             folder.mkdir(mode=0o700)
@@ -134,7 +136,7 @@ class BlobStore:
         await asyncio.to_thread(shutil.rmtree, folder, True)
 
     def digests(self) -> Iterator[bytes]:
-        """Yield the digest of every blob on disk (blocking); files of other names are passed over."""
+        """Yield the digest of every blob on disk (blocking); files with other names are skipped."""
         for file in sorted(self._blobs.glob("??/*")):
             if _NAME.fullmatch(file.name):
                 yield bytes.fromhex(file.name)

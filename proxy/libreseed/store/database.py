@@ -1,8 +1,8 @@
 """The SQLite database: one file, write-ahead log, one connection on one thread of its own.
 
-The event loop never waits for the disk: callers hand over a function and await its result. Functions run one
-after another. What was handed over while the disk was busy shares one transaction, each in a savepoint of its own: so
-one that fails leaves nothing, and hundreds of small changes need not be hundreds of commits.
+The event loop never waits for the disk: callers queue a function and await its result. Functions run one after
+another. Those that were queued while the thread was busy share one transaction, so that hundreds of small changes need
+one commit; each has a savepoint of its own, to which it is rolled back if it fails.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Database:
     async def open(cls, path: Path) -> "Database":
         """Open or create the database and bring its tables up to date.
 
-        Raises StoreError: not a database, written by a newer version, locked, or no place for it.
+        Raises StoreError: not a database, written by a newer version, locked for 10 s, or not writable.
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix="libreseed-database")
         loop = asyncio.get_running_loop()
@@ -47,7 +47,10 @@ class Database:
         return cls(path, connection, thread)
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `function(connection)` on the database's thread, all of it or nothing. Raises StoreError."""
+        """Run `function(connection)` on the database's thread; when it fails, its changes are rolled back.
+
+        Raises StoreError for an error of SQLite's, and what `function` raises.
+        """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._waiting.append(_Job(function, result))
@@ -56,26 +59,26 @@ class Database:
         return await result
 
     async def execute(self, sql: str, *values: object) -> None:
-        """Run one statement that changes something."""
+        """Run one statement that writes. Raises StoreError."""
         await self.run(lambda connection: connection.execute(sql, values))
 
     async def rows(self, sql: str, *values: object) -> list[Row]:
-        """Return all rows of a query."""
+        """Return all rows of a query. Raises StoreError."""
         return await self.run(lambda connection: connection.execute(sql, values).fetchall())
 
     async def row(self, sql: str, *values: object) -> Row | None:
-        """Return the first row of a query, or None."""
+        """Return the first row of a query, or None. Raises StoreError."""
         return await self.run(lambda connection: connection.execute(sql, values).fetchone())
 
     async def close(self) -> None:
-        """Finish what was handed over, then close."""
+        """Run what is queued, then close."""
         if self._working is not None:
             await self._working
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
 
     async def _work(self) -> None:
-        """Hand over what waits, until nothing does."""
+        """Run the queue, a transaction for all that is in it at a time, until it is empty."""
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
@@ -99,17 +102,17 @@ class Database:
                     if not job.run(self._connection):
                         self._connection.execute("ROLLBACK TO job")
                     self._connection.execute("RELEASE job")
-        except sqlite3.Error as error:  # all of it was rolled back
+        except sqlite3.Error as error:  # the whole transaction was rolled back
             if len(jobs) == 1:
                 jobs[0].error = jobs[0].error or error
                 return
-            for job in jobs:  # on a full disk, what only reads must not fail with what writes
-                job.forget()
+            for job in jobs:  # each alone: on a full disk those that only read must not fail with those that write
+                job.reset()
                 self._transact([job])
 
 
 class _Job(Generic[T]):
-    """A function on its way: what it returned or raised goes to `result`."""
+    """A queued function, and the future that gets what it returns or raises."""
 
     def __init__(self, function: Callable[[sqlite3.Connection], T], result: "asyncio.Future[T]") -> None:
         self.result = result
@@ -118,20 +121,20 @@ class _Job(Generic[T]):
         self._outcome: list[T] = []
 
     def run(self, connection: sqlite3.Connection) -> bool:
-        """Run it on the database's thread; tell whether it returned."""
+        """Run the function, on the database's thread; return whether it succeeded."""
         try:
             self._outcome.append(self._function(connection))
         except Exception as error:
             self.error = error
         return self.error is None
 
-    def forget(self) -> None:
-        """Take it as not run: what it did was undone."""
+    def reset(self) -> None:
+        """Drop the outcome of a run that was rolled back."""
         self.error = None
         self._outcome.clear()
 
     def settle(self, path: Path) -> None:
-        """Tell whoever waits."""
+        """Give the outcome to the future, on the event loop."""
         if self.result.done():
             return
         if self.error is None:

@@ -1,4 +1,4 @@
-"""Small files of the user's: the trust file and the publisher keys. Each is replaced as a whole or not at all."""
+"""Atomic replacement of small files, such as the trust file and key files."""
 
 import os
 import tempfile
@@ -8,7 +8,10 @@ from libreseed.errors import StoreError
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file under a temporary name, flush it, rename it (blocking). Raises StoreError."""
+    """Replace a file: write it under a temporary name with the permissions `mode`, flush it, rename it (blocking).
+
+    Raises StoreError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -13,7 +13,8 @@ _MODE = 0o600
 
 
 class Keyring:
-    """The keys in one folder. All methods block for some file access. Each may raise StoreError."""
+    """The keys in one folder. Every method reads or writes files (blocking) and may raise StoreError; those that take a
+    name raise InvalidInputError for one that is not 1 to 64 of `A-Za-z0-9._-`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +27,7 @@ class Keyring:
             return self.save(DEFAULT, PrivateKey.generate())
 
     def load(self, name: str) -> PrivateKey:
-        """Return a key. Raises NotFoundError."""
+        """Return the key of that name. Raises NotFoundError when there is none."""
         path = self._path(name)
         try:
             return PrivateKey.parse(path.read_text())
@@ -38,7 +39,7 @@ class Keyring:
             raise StoreError(f"Cannot read the key file {path}: {error}.") from error
 
     def save(self, name: str, key: PrivateKey) -> PrivateKey:
-        """Keep a new key. Raises ConflictError when there is another of that name."""
+        """Store a key and return it. Raises ConflictError when there is another one of that name."""
         path = self._path(name)
         if path.exists() and self.load(name) != key:
             raise ConflictError(

@@ -1,4 +1,4 @@
-"""The tables, as the list of steps that made them. Never change a step: append one."""
+"""The schema of the database, as a list of migrations. Never change one that was released: append another."""
 
 import sqlite3
 
@@ -114,7 +114,8 @@ _STEPS = (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Run the steps that this database has not seen. Raises StoreError for one from a newer version."""
+    """Run the migrations that this database lacks, counted by `user_version`. Raises StoreError when it has more than
+    there are."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_STEPS):
         raise StoreError("The database was written by a newer LibreSeed.", hint="Upgrade, or choose another --root.")

@@ -1,4 +1,4 @@
-"""One process a root: two would write over each other."""
+"""A lock file that lets one process at a time write below a root."""
 
 import fcntl
 from pathlib import Path
@@ -9,9 +9,10 @@ from libreseed.errors import StoreError
 
 
 class RootLock:
-    """A context manager that holds the lock of a state folder; the system lets go of it when the process ends.
+    """A context manager that holds the lock of a state folder. The system releases it when the process ends.
 
-    With `needed=False` it does nothing, for those that only read. Raises StoreError when another process has it.
+    With `needed=False`, for those that only read, it does nothing. Entering raises StoreError when another process has
+    the lock.
     """
 
     def __init__(self, state_dir: Path, *, needed: bool = True) -> None:

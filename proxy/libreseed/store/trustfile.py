@@ -1,4 +1,4 @@
-"""The trust file: `trust.json` in the state folder. A running node sees a change of it at once."""
+"""The trust file, `trust.json` in the state folder. A running node applies a change of it at once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from libreseed.trust.rules import TrustRules
 
 
 class TrustFile:
-    """Reads the rules again whenever the file has changed, by one `stat` a call."""
+    """The trust rules in a file, which is parsed again when a `stat` shows that it has changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -17,7 +17,8 @@ class TrustFile:
         self._rules = TrustRules()
 
     def rules(self) -> TrustRules:
-        """Return the rules in force; without a file, nothing is trusted. Raises StoreError for a broken file."""
+        """Return the rules in force (blocking: one `stat`). Without a file nothing is trusted. Raises StoreError for a
+        file that cannot be read or is malformed."""
         try:
             status = self.path.stat()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Checking a store against itself: every blob has its bytes, every row its blob."""
+"""Checks that each blob has the bytes of its name, and that blobs and rows of the database belong to each other."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from libreseed.store.tables.catalogue import Catalogue
 
 @dataclass(slots=True)
 class Findings:
-    """What a verification found: blobs read, and digests of damaged, missing and unreferenced ones."""
+    """What a verification found: the number of blobs checked, the digests of damaged, missing and unreferenced ones,
+    and the complaints of SQLite's integrity check."""
 
     verified: int = 0
     damaged: list[bytes] = field(default_factory=list)
@@ -22,16 +23,16 @@ class Findings:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing that the store promises is wrong; an unreferenced file promises nothing."""
+        """Whether no blob is damaged or missing and the database is sound. Unreferenced files do no harm."""
         return not (self.damaged or self.missing or self.database)
 
 
 async def verify_store(
     database: Database, blobs: BlobStore, *, hashes: bool, progress: Callable[[int, int], None] = lambda _, __: None
 ) -> Findings:
-    """Check the database, the presence of every blob, and with `hashes` its bytes. Changes nothing.
+    """Check the database, the presence of every blob, and with `hashes` the SHA-512 of its bytes. Changes nothing.
 
-    `progress(done, all)` is called after each blob. Raises StoreError when the store cannot be read at all.
+    `progress(done, all)`, in blobs, is called after each blob. Raises StoreError when the store cannot be read at all.
     """
     findings = Findings()
     findings.database = [row[0] for row in await database.rows("PRAGMA integrity_check") if row[0] != "ok"]
@@ -46,7 +47,8 @@ async def verify_store(
 
 
 async def repair_store(database: Database, blobs: BlobStore, findings: Findings) -> None:
-    """Delete what is damaged or unreferenced and forget what is missing; it is fetched anew when asked for."""
+    """Delete damaged and unreferenced blobs, and the rows of damaged and missing ones, which are then fetched anew when
+    they are asked for. Raises StoreError."""
     catalogue = Catalogue(database)
     for digest in (*findings.damaged, *findings.missing):
         await catalogue.remove(digest)

@@ -1,2 +1,2 @@
-"""Pure trust: keys, records, snapshots, name ownership, history. No input or output; records are found in `network`,
-and read in `delivery.metadata`."""
+"""Keys, signed items, records, snapshots, release histories, and whom the user trusts: formats and checks, without
+input or output. Records are looked up by `network`, and the checks applied by `delivery.metadata`."""

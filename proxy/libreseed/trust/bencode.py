@@ -1,4 +1,4 @@
-"""Bencoding (BEP 3), strict: one value has one encoding, and nothing else is accepted.
+"""Canonical bencoding (BEP 3; docs/protocol.md, section 3): each value has exactly one encoding, and no other is read.
 
 Python values: `int`, `bytes`, `list`, and `dict` with `bytes` keys.
 """
@@ -10,6 +10,7 @@ from libreseed.errors import InvalidInputError
 Bencodable: TypeAlias = "int | bytes | list[Bencodable] | dict[bytes, Bencodable]"
 
 _MAX_DEPTH = 16
+"""Lists and dictionaries within each other (docs/protocol.md, section 3)."""
 
 
 def encode(value: Bencodable) -> bytes:
@@ -26,8 +27,8 @@ def encode(value: Bencodable) -> bytes:
 def decode(data: bytes) -> Bencodable:
     """Return the value of `data`, which must be exactly one canonical bencoding.
 
-    Raises InvalidInputError: malformed, trailing bytes, unsorted or repeated keys, leading zeros,
-    or nested deeper than 16.
+    Raises InvalidInputError for what docs/protocol.md, section 3 refuses: malformed bencoding, bytes after its end,
+    keys out of order or repeated, leading zeros, `-0`, integers beyond 64 bits, nesting deeper than 16.
     """
     try:
         value, end = _decode(data, 0, 0)
@@ -41,7 +42,7 @@ def decode(data: bytes) -> Bencodable:
 def _decode(data: bytes, at: int, depth: int) -> tuple[Bencodable, int]:
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deeply")
-    kind = data[at : at + 1]
+    kind = data[at : at + 1]  # BEP 3: "i", "l", "d", or the first digit of a string's length
     if kind == b"i":
         end = data.index(b"e", at)
         return _integer(data[at + 1 : end]), end + 1
@@ -67,6 +68,7 @@ def _dictionary(data: bytes, at: int, depth: int) -> tuple[Bencodable, int]:
     last: bytes | None = None
     while data[at] != ord("e"):
         key, at = _decode(data, at, depth + 1)
+        # BEP 3: keys are strings, sorted as raw bytes; none occurs twice.
         if not isinstance(key, bytes) or (last is not None and key <= last):
             raise ValueError("keys not sorted")
         entries[key], at = _decode(data, at, depth + 1)
@@ -75,7 +77,8 @@ def _dictionary(data: bytes, at: int, depth: int) -> tuple[Bencodable, int]:
 
 
 def _integer(digits: bytes) -> int:
-    number = int(digits) if len(digits) <= 20 else 1 << 64
+    number = int(digits) if len(digits) <= 20 else 1 << 64  # 64 bits have 20 characters at most, the sign included
+    # BEP 3: no leading zeros, no "-0". Python's other spellings, such as "+1" and "1_0", do not come back alike either.
     if b"%d" % number != digits or not -(1 << 63) <= number < 1 << 63:
         raise ValueError("integer not canonical")
     return number

@@ -1,4 +1,4 @@
-"""Publisher keys: Ed25519 (RFC 8032), written `ed25519:<64 hex digits>`."""
+"""Ed25519 keys (RFC 8032) of publishers and mirrors, written `ed25519:<64 lower-case hex digits>`."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,8 @@ def format_key(public: bytes) -> str:
 
 
 def parse_key(text: str) -> bytes:
-    """Return the 32-byte public key of its text. Raises InvalidInputError."""
+    """Return the 32-byte public key that `text` names; the `ed25519:` may be missing. Raises InvalidInputError for
+    anything but 64 lower-case hex digits."""
     digits = text.strip().removeprefix(_PREFIX)
     try:
         public = bytes.fromhex(digits)
@@ -33,7 +34,8 @@ def parse_key(text: str) -> bytes:
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
-    """Raise BadSignatureError unless `signature` (64 bytes) is `public`'s over `message`."""
+    """Raise BadSignatureError unless `signature` (64 bytes) is one of `message` by the key `public` (32 bytes), checked
+    as in RFC 8032, 5.1.7. A key or signature of another length is refused likewise."""
     try:
         nacl.signing.VerifyKey(public).verify(message, signature)
     except (nacl.exceptions.CryptoError, ValueError, TypeError) as error:
@@ -53,7 +55,8 @@ class PrivateKey:
 
     @classmethod
     def parse(cls, text: str) -> "PrivateKey":
-        """Read the 64 hex digits of a seed. Raises InvalidInputError; the text is not repeated in it."""
+        """Return the key whose seed `text` gives in 64 hex digits. Raises InvalidInputError, whose message does not
+        repeat the text."""
         try:
             seed = bytes.fromhex(text.strip())
         except ValueError:
@@ -72,7 +75,7 @@ class PrivateKey:
         return bytes(self._signer.verify_key)
 
     def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte signature of `message`."""
+        """Return the 64-byte signature of `message` (RFC 8032, 5.1.6)."""
         return self._signer.sign(message).signature
 
     def __repr__(self) -> str:

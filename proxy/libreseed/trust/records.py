@@ -1,4 +1,7 @@
-"""Package records: what a publisher or a mirror signs about one package (docs/protocol.md, "Records")."""
+"""Package records: what a publisher or a mirror signs about one package.
+
+Source: docs/protocol.md, section 4. "Refusal n" below is row n of its table of refusals.
+"""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -19,14 +22,15 @@ from libreseed.trust.items import SignedItem, salt_for, sign_item
 from libreseed.trust.keys import PrivateKey, format_key
 
 LIFETIME = 30 * 24 * 3600
-"""Seconds until a record expires."""
+"""Seconds from signing until a record expires."""
 RESIGN_AFTER = 7 * 24 * 3600
-"""Seconds after which its publisher signs it anew."""
+"""Seconds after which its signer signs it anew with the same content."""
 CLOCK_SKEW = 10 * 60
-"""Seconds that a record's seq may be ahead of our clock."""
+"""Seconds that a record's seq may be ahead of our clock (refusal 7)."""
 MAX_SEEDERS = 8
+"""Endpoints in one record."""
 EMPTY_ROOT = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-"""Root of an empty history: SHA-256 of nothing (RFC 6962, 2.1)."""
+"""Root of an empty history: SHA-256 of no bytes (RFC 6962, section 2.1)."""
 
 RecordType = Literal["package", "mirror"]
 _TYPES: dict[bytes, RecordType] = {b"package": "package", b"mirror": "mirror"}
@@ -47,8 +51,9 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The content of a record. `type` tells a publisher's own word on its package from a mirror's copy of the
-    upstream's; `document` is the SHA-512 of the unpacked snapshot; `expiry` is in seconds since the epoch."""
+    """The content of a record. `type`: "package" by the package's publisher, "mirror" for a copy of what an upstream
+    registry said. `document` is the 64-byte SHA-512 of the unpacked snapshot; `expiry` is in seconds since the epoch;
+    `history_size` counts events, and `history_root` is their Merkle tree hash (32 bytes)."""
 
     type: RecordType
     name: str
@@ -61,11 +66,12 @@ class Record:
 
     @property
     def reachable_seeders(self) -> tuple[Endpoint, ...]:
-        """The seeders whose address somebody can have: a record may not point its readers at a whole network."""
+        """The seeders that can be connected to: those with a port and with the address of one host. Multicast and
+        unspecified addresses are left out, so that no record makes its readers send to a whole network."""
         return tuple(seeder for seeder in self.seeders if _is_reachable(*seeder))
 
     def encode(self) -> bytes:
-        """Return the bencoded `v` of the item. Raises BadRecordError when it does not fit in 1000 bytes."""
+        """Return `v` of the item: the bencoded dict of docs/protocol.md, section 4, with the first 8 seeders."""
         return bencode.encode(
             {
                 b"t": self.type.encode(),
@@ -84,28 +90,34 @@ class Record:
 
 
 def sign_record(key: PrivateKey, record: Record, seq: int) -> SignedItem:
-    """Sign `record` under the overlay key of its name."""
+    """Return `record` as an item signed with `key`, its salt that of the package's key text.
+
+    Raises BadRecordError when the encoded record has more than 1000 bytes (BEP 44).
+    """
     return sign_item(key, salt_for(key_text(record.name)), seq, record.encode())
 
 
 def next_seq(now: float, last: int | None) -> int:
-    """Return the seq of a new record: milliseconds since the epoch, and above the last one used."""
+    """Return the seq of a new record: `now` in milliseconds since the epoch, and at least `last` + 1. `now` is in
+    seconds."""
     milliseconds = int(now * 1000)
     return milliseconds if last is None else max(milliseconds, last + 1)
 
 
 def read_record(item: SignedItem, name: str, now: float) -> Record:
-    """Check an item against the name it was found under, and return its record.
+    """Return the record in an item found under `name`, after refusals 1 to 7. `now` is in seconds since the epoch.
 
-    Expiry is not judged here (`check_fresh`): an expired record stays evidence. Raises BadSignatureError,
-    BadRecordError, WrongNameError, FastForwardError.
+    Expiry is left to `check_fresh`, since an expired record still counts as seen. Raises BadRecordError (refusals 1,
+    3, 4 and 5), BadSignatureError (2), WrongNameError (6), FastForwardError (7).
     """
     item.check()
     record = _decode(item.value)
+    # Refusal 6: the name is under the signature, and the salt is derived from it.
     if record.name != name or item.salt != salt_for(key_text(name)):
         raise WrongNameError(
             f"A record found under {name} was signed by {format_key(item.key)} for {record.name}; refused."
         )
+    # Refusal 7: a seq far ahead would make each later record of this key a rollback.
     if item.seq > (now + CLOCK_SKEW) * 1000:
         raise FastForwardError(
             f"The record of {name} by {format_key(item.key)} is dated {item.seq / 1000 - now:.0f} s in the future;"
@@ -116,7 +128,7 @@ def read_record(item: SignedItem, name: str, now: float) -> Record:
 
 
 def check_fresh(item: SignedItem, record: Record, now: float) -> None:
-    """Raise ExpiredError when the signed expiry has passed."""
+    """Raise ExpiredError when the signed expiry has passed at `now`, in seconds since the epoch (refusal 8)."""
     if record.expiry < now:
         days = (now - record.expiry) / 86400
         raise ExpiredError(
@@ -126,9 +138,10 @@ def check_fresh(item: SignedItem, record: Record, now: float) -> None:
 
 
 def check_succession(last: SignedItem | None, new: SignedItem, name: str) -> None:
-    """Refuse `new` when it is older than `last`, or differs from it under the same seq.
+    """Check that `new` may follow `last`, the newest item accepted from the same key under `name` (None: none was).
 
-    Raises RollbackError, EquivocationError.
+    Raises RollbackError when its seq is lower (refusal 9), EquivocationError when another value was signed with the
+    same seq (refusal 10).
     """
     if last is None or new.seq > last.seq:
         return
@@ -145,12 +158,12 @@ def check_succession(last: SignedItem | None, new: SignedItem, name: str) -> Non
 
 
 def pack_endpoint(endpoint: Endpoint) -> bytes:
-    """Return BEP 5's compact form: 4 or 16 bytes of address and 2 of port."""
+    """Return an endpoint in BEP 5's compact form: 4 or 16 bytes of address, then 2 of port, big-endian."""
     return ipaddress.ip_address(endpoint[0]).packed + endpoint[1].to_bytes(2, "big")
 
 
 def unpack_endpoint(data: bytes) -> Endpoint:
-    """Read BEP 5's compact form. Raises BadRecordError."""
+    """Return the endpoint of BEP 5's compact form. Raises BadRecordError unless it has 6 or 18 bytes."""
     if len(data) not in (6, 18):
         raise BadRecordError("A seeder's address that is neither 6 nor 18 bytes.")
     return str(ipaddress.ip_address(data[:-2])), int.from_bytes(data[-2:], "big")
@@ -165,7 +178,7 @@ def _decode(value: bytes) -> Record:
     try:
         fields = bencode.decode(value)
     except InvalidInputError as error:
-        raise BadRecordError("A record that is not bencoded.") from error
+        raise BadRecordError("A record that is not bencoded.") from error  # refusal 3
     match fields:
         case {
             b"t": bytes(kind),
@@ -181,11 +194,13 @@ def _decode(value: bytes) -> Record:
             b"s": list(seeders),
         } if kind in _TYPES:
             pass
-        case _:
+        case _:  # refusal 3; further fields are ignored
             raise BadRecordError("A record of an unknown type, or with a field missing.")
+    # Refusal 4: sizes as in the table of fields.
     sizes = (len(v1), len(v2), len(digest), len(document), len(history_root))
     if sizes != (20, 32, 64, 64, 32) or length <= 0 or history_size < 0 or len(seeders) > MAX_SEEDERS:
         raise BadRecordError("A record with a field of a wrong size.")
+    # Refusal 5: names as in section 2; `unpack_endpoint` refuses endpoints of another size.
     try:
         text = check_name(name.decode())
     except (UnicodeDecodeError, InvalidInputError) as error:

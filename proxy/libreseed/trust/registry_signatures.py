@@ -1,7 +1,7 @@
-"""The npm registry's own signatures: ECDSA P-256 with SHA-256 over `name@version:integrity`.
+"""The npm registry's own signatures: ECDSA P-256 with SHA-256 over the text `name@version:integrity`.
 
-Sources: npm's documentation "About ECDSA registry signatures", npm's `pacote`. A signature says which bytes a version
-is. What else a packument says, such as dependencies, it does not cover.
+Sources: npm's documentation "About ECDSA registry signatures"; npm's `pacote`. A signature vouches for the bytes of a
+version's tarball, and for nothing else in a packument, such as its dependencies.
 """
 
 import base64
@@ -15,11 +15,12 @@ from libreseed.packages.packument import Manifest
 
 KEY_TYPE = "ecdsa-sha2-nistp256"
 MAX_KEYS = 64
+"""Keys in one list."""
 MAX_SIGNATURES = 16
-"""Of one version; each costs 0.1 ms."""
+"""Signatures of one version; checking one takes 0.1 ms."""
 
 _DER_START = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
-"""SubjectPublicKeyInfo of a P-256 key (RFC 5480) up to its point."""
+"""The DER form of a P-256 key's SubjectPublicKeyInfo (RFC 5480, section 2) up to its uncompressed point."""
 _DER_LENGTH = len(_DER_START) + 65
 
 SignatureState = Literal["verified", "unsigned", "unknown key"]
@@ -27,9 +28,9 @@ SignatureState = Literal["verified", "unsigned", "unknown key"]
 
 @dataclass(frozen=True, slots=True)
 class RegistryKey:
-    """A registry's public key: its id, its DER form (SubjectPublicKeyInfo), and when it ended, None while in use.
+    """A registry's public key: its id, its DER form (SubjectPublicKeyInfo), and when it expired, None while in use.
 
-    Versions that are younger than `expires` are not signed by it.
+    It signs no version that was published at `expires` or later.
     """
 
     keyid: str
@@ -37,7 +38,7 @@ class RegistryKey:
     expires: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as `/-/npm/v1/keys` shows it."""
+        """Return the key as an entry of `/-/npm/v1/keys`."""
         return {
             "keyid": self.keyid,
             "keytype": KEY_TYPE,
@@ -48,9 +49,10 @@ class RegistryKey:
 
 
 def read_keys(document: object) -> tuple[RegistryKey, ...]:
-    """Return the keys of `{"keys": [{keyid, keytype, scheme, key, expires}]}`, but for those of other types.
+    """Return the keys of `{"keys": [{keyid, keytype, scheme, key, expires}]}` that are of the type ecdsa-sha2-nistp256.
 
-    Raises InvalidInputError.
+    `key` is base64 of SubjectPublicKeyInfo, `expires` an ISO 8601 time or null. Raises InvalidInputError: another form,
+    more than 64 keys, two with one id, a key not on P-256, an unreadable time.
     """
     match document:
         case {"keys": list(entries)} if len(entries) <= MAX_KEYS:
@@ -65,10 +67,12 @@ def read_keys(document: object) -> tuple[RegistryKey, ...]:
 def check_signature(
     name: str, version: str, manifest: Manifest, published: object, keys: Iterable[RegistryKey]
 ) -> SignatureState:
-    """Check what a manifest's `dist.signatures` say of its `dist.integrity`. `published` is the version's `time`.
+    """Check the signatures in a manifest's `dist.signatures`, `[{keyid, sig}]`, of its `dist.integrity`.
 
-    "unknown key": none of `keys` made them. Raises BadSignatureError: one says it is by one of the keys and is not,
-    or that key had ended before the version was published, or the signatures are malformed.
+    `published` is the version's entry in the packument's `time`, an ISO 8601 text. Returns "verified", "unsigned"
+    (there are no signatures), or "unknown key" (all are by other keys than `keys`). Raises BadSignatureError: the
+    signatures are malformed or more than 16, one by a key of `keys` is wrong, or that key had expired before the
+    version was published (npm's `pacote`: `EEXPIREDSIGNATUREKEY`).
     """
     dist = manifest["dist"]
     signatures = dist.get("signatures")
@@ -86,6 +90,7 @@ def check_signature(
                 raise _bad(name, version, "its signatures are malformed")
         if key is None:
             continue
+        # As in `pacote`: what was published at or after the key's `expires` cannot be signed by it.
         if key.expires is not None and _published(name, version, published) >= key.expires:
             raise _bad(name, version, f"the key {keyid} had ended before it was published")
         if not _verifies(key.der, text, f"{name}@{version}:{dist.get('integrity')}"):
@@ -115,7 +120,7 @@ def _read_key(entry: dict[str, Any]) -> RegistryKey:
 
 
 def _verifies(der: bytes, text: str, message: str) -> bool:
-    # Imported here: it takes 45 ms, which a start should not wait for.
+    # Imported here because it takes 45 ms, for which a start of the node should not wait.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec

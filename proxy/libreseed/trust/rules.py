@@ -1,4 +1,5 @@
-"""Whom the user trusts: pins of names to publishers, mirrors, and the registry's signing keys. Fails closed."""
+"""Whom the user trusts: names pinned to publishers, mirrors, and the registry's signing keys. What is not listed is not
+trusted, and a trust file that cannot be read in full is refused."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,20 +22,22 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class TrustRules:
-    """The content of the trust file."""
+    """The content of the trust file. `mirrors` are the 32-byte keys of mirrors, in the order of their addition."""
 
     pins: tuple[Pin, ...] = ()
     mirrors: tuple[bytes, ...] = ()
     registry_keys: tuple[RegistryKey, ...] = ()
 
     def publisher_of(self, name: str) -> bytes | None:
-        """Return the key that `name` is pinned to: an exact pin first, then the longest pattern that matches."""
+        """Return the key that `name` is pinned to, or None: by the exact pin, else by the longest matching pattern
+        (docs/protocol.md, section 9, source 2)."""
         matching = [pin for pin in self.pins if matches(name, pin.pattern)]
         best = max(matching, key=lambda pin: (pin.pattern == name, len(pin.pattern)), default=None)
         return best.key if best else None
 
     def with_pin(self, pattern: str, key: bytes) -> "TrustRules":
-        """Add a pin. Raises InvalidInputError, and ConflictError when the pattern is pinned to another key."""
+        """Return the rules with one more pin. Raises InvalidInputError when `pattern` is none, ConflictError when it is
+        pinned to another key."""
         check_pattern(pattern)
         for pin in self.pins:
             if pin.pattern == pattern and pin.key != key:
@@ -45,13 +48,14 @@ class TrustRules:
         return replace(self, pins=(*(pin for pin in self.pins if pin.pattern != pattern), Pin(pattern, key)))
 
     def with_mirror(self, key: bytes) -> "TrustRules":
-        """Trust a mirror."""
+        """Return the rules with one more mirror."""
         return replace(self, mirrors=(*(mirror for mirror in self.mirrors if mirror != key), key))
 
     def with_registry_keys(self, keys: Iterable[RegistryKey]) -> "TrustRules":
-        """Pin keys that a registry signs with. One that is pinned may end, and nothing else of it may change.
+        """Return the rules with these signing keys of a registry pinned. Of a pinned key nothing may change, but one
+        without an expiry may get one.
 
-        Raises ConflictError: a key's id is pinned to another key, or its end was taken back or moved.
+        Raises ConflictError: a key's id is pinned to another key, or its expiry was removed or moved.
         """
         pinned = {key.keyid: key for key in self.registry_keys}
         for key in keys:
@@ -65,9 +69,10 @@ class TrustRules:
         return replace(self, registry_keys=tuple(pinned.values()))
 
     def without(self, what: str) -> "TrustRules":
-        """Remove the pin of a pattern, a registry's key by its id, or a mirror or all pins of a key.
+        """Return the rules without `what`: a pinned pattern, the id of a registry's key, or a key, which is then no
+        mirror and pinned to no name.
 
-        Raises NotFoundError.
+        Raises NotFoundError when nothing is trusted by that text.
         """
         try:
             key = parse_key(what)
@@ -88,7 +93,7 @@ class TrustRules:
         return left
 
     def encode(self) -> bytes:
-        """Return the trust file's JSON."""
+        """Return the trust file: JSON with `pins`, `mirrors` and `registryKeys`."""
         return orjson.dumps(
             {
                 "pins": {pin.pattern: format_key(pin.key) for pin in self.pins},
@@ -100,7 +105,8 @@ class TrustRules:
 
     @classmethod
     def decode(cls, text: bytes) -> "TrustRules":
-        """Read the trust file's JSON. Raises InvalidInputError."""
+        """Return the rules of a trust file. Raises InvalidInputError for anything but the JSON that `encode` makes, in
+        which `registryKeys` may be missing."""
         try:
             match orjson.loads(text):
                 case {"pins": dict(pins), "mirrors": list(mirrors), **others}:

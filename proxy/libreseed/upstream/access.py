@@ -1,7 +1,7 @@
-"""Whether what was fetched with credentials is public all the same: npm's two kinds of access, public and restricted.
+"""Tells public from restricted packages (the two kinds of `npm access`) among those that were fetched with credentials.
 
-A user who is logged in shows a token with every request, so a token alone tells nothing. An anonymous HEAD of the
-same URL does. It runs beside the fetch, once, and whatever is in doubt counts as restricted.
+A client that is logged in sends its token with every request, so a token says nothing about the package. An anonymous
+HEAD of the same URL does; it is sent beside the fetch. What remains in doubt counts as restricted.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from libreseed.upstream.settings import UpstreamSettings
 from libreseed.upstream.transport import Answer, Transport
 
 _KEPT = 20_000
-"""Verdicts that are remembered."""
+"""Verdicts that are cached."""
 
 Comparison = Callable[[Answer, Answer], bool]
-"""Tells from an anonymous answer and one to us whether they show the same thing."""
+"""Takes an anonymous answer and one with credentials, and returns whether both are the same document."""
 
 
 class Access:
-    """Finds out what is restricted, and remembers it for `limits.access_again`.
+    """Finds out what is restricted, and caches that for `limits.access_again` seconds.
 
-    A packument's verdict holds for the tarballs in the place that npm gives them, below its registry; a tarball's for
-    the others in its folder.
+    The verdict on a packument also holds for tarballs below its registry's `<name>/-`, where npm puts them; that on a
+    tarball for the others in its folder.
     """
 
     def __init__(self, settings: UpstreamSettings, transport: Transport, limits: Limits) -> None:
@@ -38,30 +38,30 @@ class Access:
         self._limits = limits
         self._verdicts: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
-    def packument(self, name: str, url: URL, registry: URL) -> "Inquiry":
-        """Return an inquiry about the packument of `name` at `url`."""
-        return self._inquiry(name, url, registry, _are_packuments, str(url), f"{registry}{name}/-")
+    def packument(self, name: str, url: URL, registry: URL) -> "AccessCheck":
+        """Return a check of the packument of `name` at `url`."""
+        return self._check(name, url, registry, _are_packuments, str(url), f"{registry}{name}/-")
 
-    def tarball(self, name: str, url: URL, registry: URL) -> "Inquiry":
-        """Return an inquiry about the tarball at `url`; `name` may be "" when it is not known."""
+    def tarball(self, name: str, url: URL, registry: URL) -> "AccessCheck":
+        """Return a check of the tarball at `url`; `name` is the package, "" when it is not known."""
         folder, _, file = str(url).rpartition("/")
-        # An encoded slash may lead out of the folder.
-        return self._inquiry(name, url, registry, _are_same_bytes, str(url) if "%" in file else folder)
+        # With a percent-encoded slash the file may be in another folder, so its verdict is kept for this URL alone.
+        return self._check(name, url, registry, _are_same_bytes, str(url) if "%" in file else folder)
 
-    def recall(self, key: str) -> bool | None:
-        """Return whether it is restricted, None when that is not remembered."""
+    def cached_verdict(self, key: str) -> bool | None:
+        """Return whether `key` is restricted, None when no verdict is cached or it is too old."""
         until, restricted = self._verdicts.get(key, (0.0, True))
         return restricted if asyncio.get_running_loop().time() < until else None
 
-    def remember(self, key: str, restricted: bool) -> None:
-        """Keep a verdict; the oldest is dropped when there are too many."""
+    def keep_verdict(self, key: str, restricted: bool) -> None:
+        """Cache a verdict; beyond 20,000 the oldest is dropped."""
         self._verdicts[key] = asyncio.get_running_loop().time() + self._limits.access_again, restricted
         self._verdicts.move_to_end(key)
         while len(self._verdicts) > _KEPT:
             self._verdicts.popitem(last=False)
 
     async def ask(self, url: URL) -> Answer | None:
-        """Return what anybody gets for a HEAD of `url`; None when that is an error, or late."""
+        """Return the answer to an anonymous HEAD of `url`; None for an error, or after `limits.access` seconds."""
         try:
             async with asyncio.timeout(self._limits.access):
                 with closing(await self._transport.head(url)) as answer:
@@ -69,26 +69,27 @@ class Access:
         except (LibreseedError, TimeoutError):
             return None
 
-    def _inquiry(self, name: str, url: URL, registry: URL, comparison: Comparison, *keys: str) -> "Inquiry":
+    def _check(self, name: str, url: URL, registry: URL, comparison: Comparison, *keys: str) -> "AccessCheck":
         settings = self._settings
         private = settings.is_private(name) and settings.identifies(registry, registry)
-        # A query may hold a secret of its own: then an anonymous answer does not make the thing public.
+        # A query may hold a secret itself, so that an answer without credentials does not make the document public.
         askable = settings.identifies(url, registry) and not private and not url.query_string
-        return Inquiry(
+        return AccessCheck(
             self,
             url=url,
             comparison=comparison,
             keys=keys,
-            verdict=self.recall(keys[0]) if askable else True,
+            verdict=self.cached_verdict(keys[0]) if askable else True,
             private=private,
         )
 
 
-class Inquiry:
-    """One question, for one fetch. Enter it when the fetch begins; leaving it drops the question.
+class AccessCheck:
+    """Tells for one fetch whether what comes is restricted. A context manager: entering it sends the HEAD if one is
+    needed, leaving it cancels that.
 
-    `verdict` is whether what comes with credentials is restricted, None when the upstream is to be asked; `private`:
-    whatever comes is restricted.
+    `verdict`: whether what needs credentials is restricted, None when a HEAD is to tell. `private`: so is what comes
+    without credentials.
     """
 
     def __init__(
@@ -110,14 +111,14 @@ class Inquiry:
         self._head: asyncio.Task[Answer | None] | None = None
 
     async def restricted(self, answer: Answer) -> bool:
-        """Tell whether what came as `answer` is restricted; known at the latest `limits.access` after the beginning."""
+        """Tell whether what came as `answer` is restricted. It waits for the HEAD, at most `limits.access` seconds."""
         if not answer.identified:
             return self._private
         if self._verdict is None:
             public = await self._head if self._head is not None else None
             self._verdict = public is None or not self._comparison(public, answer)
             for key in self._keys:
-                self._access.remember(key, self._verdict)
+                self._access.keep_verdict(key, self._verdict)
         return self._verdict
 
     async def __aenter__(self) -> Self:
@@ -134,7 +135,7 @@ class Inquiry:
 
 
 def _are_packuments(public: Answer, _: Answer) -> bool:
-    # A page to log in at is a 200 as well, but HTML.
+    # A login page is answered with 200 as well, but it is HTML.
     return "json" in public.headers.get("Content-Type", "").lower()
 
 

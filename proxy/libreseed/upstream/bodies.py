@@ -1,4 +1,4 @@
-"""Bodies of the upstream's answers that are read as a whole."""
+"""Reads whole bodies of the upstream's answers."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from libreseed.upstream.transport import Answer
 
 
 async def read_object(answer: Answer, limit: int, what: str) -> bytes:
-    """Return the JSON object that an answer carries, `limit` bytes at most. `what` names it in errors.
+    """Return the body of an answer, a JSON object of at most `limit` bytes. `what` names it in errors.
 
     Raises UnavailableError: too large, or not a complete object; and what `Answer.read` raises.
     """
@@ -21,7 +21,7 @@ async def read_object(answer: Answer, limit: int, what: str) -> bytes:
             raise UnavailableError(f"The upstream's {what} is larger than {limit} bytes.")
         chunks.append(chunk)
     body = b"".join(chunks).strip()
-    # HTTP itself notices a body that ends early, unless nothing but the closed connection marks its end.
+    # A body that ends early is noticed, except where only the close of the connection marks its end (RFC 9112, 6.3).
     framed = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     looks_whole = body.startswith(b"{") and body.endswith(b"}")
     if not looks_whole or not (framed or await asyncio.to_thread(_is_json, body)):

@@ -1,6 +1,7 @@
-"""A circuit breaker: a server that cannot be reached is left alone for a while, and then tried by one request.
+"""A circuit breaker: after a number of failed connections to a server, requests to it fail at once for a while; then
+one request tries it again.
 
-Only faults of the connection count. A server that answers is there, whatever it says.
+Only faults of the connection count. An answer of whatever status closes the breaker.
 """
 
 import math
@@ -15,7 +16,7 @@ from libreseed.upstream.limits import Limits
 
 
 class Breaker:
-    """Guards the requests to one server."""
+    """The circuit breaker of one server. `limits`: `faults`, `pause` and `longest_pause`; `clock` gives seconds."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
@@ -27,17 +28,18 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is left alone, but for a request that tries it."""
+        """Whether requests fail at once, but for one that tries the server."""
         return self._pause > 0
 
     @property
     def wait(self) -> float:
-        """Seconds until it is tried again, 0 when it may be asked now."""
+        """Seconds until the server is tried again, 0 when it may be asked now."""
         return max(0.0, self._until - self._clock()) if self.is_open else 0.0
 
     @contextmanager
     def attempt(self, server: str) -> Iterator[None]:
-        """Let a request to `server` through, and learn from how it ends. Raises UnavailableError: not now."""
+        """Guard one request, the body, and count how it ends. Raises UnavailableError when the breaker is open;
+        `server` is how messages name it."""
         if self.is_open and (self.wait or self._probing):
             wait = self.wait or self._limits.connect
             when = f"in {math.ceil(wait)} s" if self.wait else "right now"
@@ -50,7 +52,7 @@ class Breaker:
         try:
             yield
         except aiohttp.ClientSSLError:
-            raise  # it is there, and what is wrong with it takes no time to find out
+            raise  # the server can be reached, and a certificate is refused without a wait
         except aiohttp.ClientConnectionError:
             self._fail()
             raise

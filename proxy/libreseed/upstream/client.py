@@ -1,4 +1,4 @@
-"""The registries behind us, as the rest of LibreSeed uses them: each name asked for where it belongs."""
+"""The client of all upstream registries: each package is asked for at the registry that its name belongs to."""
 
 import asyncio
 import math
@@ -27,11 +27,11 @@ DEFAULT = "default"
 
 
 class Upstream:
-    """The npm registries behind us: the default source, and what is declared beside it.
+    """The upstream npm registries: the default source, and those declared in the configuration file.
 
-    `settings` of the default source may be a factory: then the upstream can be had at once, and the factory is awaited
-    when that source is first used (see `ready`). `node_id` goes with every request, so that a circle of nodes is
-    noticed. `limits` are the default source's. `offline`: nobody is asked, but all names belong where they did.
+    `settings` of the default source may be a factory, which is awaited when that source is first used (see `ready`).
+    `node_id` is sent with every request, so that nodes which are each other's upstream notice it. `limits` are the
+    default source's. `offline`: no registry is asked, though each name belongs to its registry as before.
     """
 
     def __init__(
@@ -88,7 +88,8 @@ class Upstream:
         return owner.name if owner else None
 
     def serves(self, name: str) -> bool:
-        """Tell whether there is a registry for `name`; the default source counts until it is known to be none."""
+        """Tell whether there is a registry for `name`. The default source counts as one until its settings are
+        known."""
         if isinstance(self._given, UpstreamSettings) and self._given.registry_for(name) is None:
             return owner_of(self._declared, name) is not None
         return True
@@ -115,10 +116,10 @@ class Upstream:
         return opening.result()
 
     async def is_private(self, name: str) -> bool:
-        """Tell whether `name`, or a scope such as `@corp`, has a registry of its own: then nobody else may learn of it
-        or answer for it.
+        """Tell whether `name`, or a scope such as `@corp`, has a registry of its own, so that no other registry or node
+        may be asked about it.
 
-        True for every scoped name while npm's configuration cannot be read: any scope may be such a one.
+        True for every scoped name while npm's configuration, which may name such registries, cannot be read.
         """
         scope = scope_of(name)
         if owner_of(self._declared, name) or (name == scope != "" and self._is_declared_scope(scope)):
@@ -155,8 +156,8 @@ class Upstream:
     async def tarball_at(self, url: str, *, name: str = "") -> AsyncGenerator[TarballStream, None]:
         """Open the tarball at a packument's `dist.tarball`, which may be on another host than the registry.
 
-        `name` is the package, which decides the registry that the URL is asked for on behalf of. Raises as
-        `packument` does, InvalidInputError when it is no http or https URL.
+        `name` is the package, whose registry decides on credentials and TLS. Raises as `packument` does, and
+        InvalidInputError when it is no http or https URL.
         """
         registry, connection = await self._registry(name)
         try:
@@ -189,7 +190,7 @@ class Upstream:
         )
 
     async def close(self) -> None:
-        """Close all connections, which ends what is under way. May be called more than once."""
+        """Close all connections, also those in use. May be called more than once."""
         self._closed = True
         if self._opening is not None:
             self._opening.cancel()
@@ -218,7 +219,7 @@ class Upstream:
         return Connection(settings, node_id=self._node_id, limits=limits)
 
     async def _registry(self, name: str) -> tuple[URL, Connection]:
-        """Return where to ask for `name`, "" for what is of no package."""
+        """Return the registry of `name`, "" for what belongs to no package, and the connection to it."""
         if self._closed:
             raise UnavailableError("The upstream is closed.")
         owner = owner_of(self._declared, name)

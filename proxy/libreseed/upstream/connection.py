@@ -1,4 +1,4 @@
-"""How one source of packages is reached: its settings, its connections, and the limits for what comes over them."""
+"""One source of packages: its settings, HTTP transport, limits and access checks."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Connection:
-    """One source, that of everything else or a declared one. Close its `transport`."""
+    """The default source or a declared one. Close its `transport`."""
 
     def __init__(self, settings: UpstreamSettings, *, node_id: str, limits: Limits) -> None:
         self.settings = settings
@@ -30,6 +30,7 @@ class Connection:
         return None if registry is None else URL(registry, encoded=True)
 
     async def with_retries(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of `work`, tried again as `retries.with_retries` does for requests that are our own."""
-        # The node that asked us tries again itself; three times at each of n nodes would be 3^n times.
+        """Return the result of `work`; for a request of this node's own clients it is retried by
+        `retries.with_retries`."""
+        # A node that asked this one retries itself; with 3 attempts at each of n nodes there would be 3^n requests.
         return await (work() if came_through() else with_retries(work, self.limits))

@@ -1,7 +1,8 @@
-"""Upstreams that the user declares: `[upstreams.NAME]` in the configuration file, each with the names that are its own.
+"""Upstreams declared in the configuration file, `[upstreams.NAME]`, each with the package names that belong to it.
 
-A name belongs to one source. What that source does not have, or cannot say now, nobody else is asked for: otherwise
-whoever takes a company's private name on a public registry is installed in its place (dependency confusion).
+A name belongs to one source. When that does not have the package or does not answer, no other source is asked:
+otherwise a package that somebody publishes on a public registry under a company's private name would be installed
+instead (dependency confusion).
 """
 
 import base64
@@ -15,7 +16,7 @@ from yarl import URL
 from libreseed.errors import ConfigError, InvalidInputError
 from libreseed.packages.names import check_pattern, matches, scope_of
 from libreseed.upstream.limits import Limits
-from libreseed.upstream.npmrc import Own, registry_url, settings_of
+from libreseed.upstream.npmrc import ListenAddress, registry_url, settings_of
 from libreseed.upstream.settings import UpstreamSettings
 
 _FILES = ("cafile", "certfile", "keyfile")
@@ -32,14 +33,15 @@ _KEYS = (
     *_NUMBERS,
     *(f"{key}{form}" for key in _SECRETS for form in ("", "-env", "-file")),
 )
-_MOST = 3600
+_MAX_SECONDS = 3600
+"""The longest time-out."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredUpstream:
-    """A source of its own for the names that one of `packages` means, and for no others.
+    """The source of exactly those package names that match a pattern in `packages`.
 
-    `*` in a pattern stands for any characters but never for a scope.
+    `*` in a pattern stands for any characters, but matches no scope.
     """
 
     name: str
@@ -48,13 +50,13 @@ class DeclaredUpstream:
     limits: Limits
 
     def knows_scope(self, scope: str) -> bool:
-        """Tell whether packages of `scope`, such as `@corp`, may be among its names."""
+        """Tell whether packages of `scope`, such as `@corp`, may match one of the patterns."""
         return any(scope_of(pattern) == scope for pattern in self.packages)
 
 
 def owner_of(declared: Iterable[DeclaredUpstream], name: str) -> DeclaredUpstream | None:
-    """Return the upstream that `name` is declared for: by the most specific pattern, the longest but a `*` counts
-    nothing; None when it is the default source's."""
+    """Return the upstream that `name` is declared for, None for the default source. Of several matching patterns the
+    most specific counts, which has the most characters other than `*`."""
     found = [
         (not pattern.count("*"), len(pattern) - pattern.count("*"), upstream)
         for upstream in declared
@@ -64,11 +66,11 @@ def owner_of(declared: Iterable[DeclaredUpstream], name: str) -> DeclaredUpstrea
     return max(found, key=lambda each: each[:2])[2] if found else None
 
 
-def read_declared(tables: object, own: Own, environment: Mapping[str, str]) -> tuple[DeclaredUpstream, ...]:
-    """Return what the table `upstreams` of the configuration file declares; secrets are read now (blocking).
+def read_declared(tables: object, own: ListenAddress, environment: Mapping[str, str]) -> tuple[DeclaredUpstream, ...]:
+    """Return the upstreams in the table `upstreams` of the configuration file, with their secrets read (blocking).
 
-    `own` is where we listen ourselves. Raises ConfigError: an unknown key, a wrong value, a secret that is not there,
-    a pattern that stands twice.
+    `own` is this node's address, which is refused as an upstream. Raises ConfigError: an unknown key, a wrong value, a
+    missing secret, a pattern in two tables.
     """
     if not isinstance(tables, Mapping):
         raise ConfigError("'upstreams' is not a table.", hint="Write [upstreams.NAME], then url and packages.")
@@ -96,7 +98,7 @@ class _Table:
         if unknown:
             raise self._wrong(f"{self._where} has an unknown key {unknown[0]!r}.", f"Known keys: {', '.join(_KEYS)}.")
 
-    def read(self, own: Own) -> DeclaredUpstream:
+    def read(self, own: ListenAddress) -> DeclaredUpstream:
         if "url" not in self._table:
             raise self._wrong(f"{self._where} has no url.")
         registry = registry_url(self._text("url"))
@@ -106,7 +108,7 @@ class _Table:
         return DeclaredUpstream(self._name, self._packages(), replace(settings, private=True), self._limits())
 
     def _as_npm(self, registry: URL) -> dict[str, object]:
-        """Return the table as npm's own settings, which say the same with other keys."""
+        """Return the table as settings of npm's, with npm's keys."""
         files = {key: self._file(key) for key in _FILES}
         strict = self._table.get("strict-ssl", True)
         if not isinstance(strict, bool):
@@ -153,8 +155,8 @@ class _Table:
 
     def _number(self, key: str) -> float | None:
         value = self._table.get(key)
-        if value is not None and (not isinstance(value, int | float) or not 0 < value <= _MOST):
-            raise self._wrong(f"{self._where}.{key} is not a number of seconds up to {_MOST}.")
+        if value is not None and (not isinstance(value, int | float) or not 0 < value <= _MAX_SECONDS):
+            raise self._wrong(f"{self._where}.{key} is not a number of seconds up to {_MAX_SECONDS}.")
         return value
 
     def _text(self, key: str) -> str:
@@ -164,14 +166,14 @@ class _Table:
         return value
 
     def _file(self, key: str) -> str:
-        """Return the path of a file that is there, "" for none."""
+        """Return the path of an existing file, "" without that key."""
         text = self._text(key)
         if text and not Path(text).expanduser().is_file():
             raise self._wrong(f"{self._where}.{key}: there is no file {text}.")
         return str(Path(text).expanduser()) if text else ""
 
     def _secret(self, key: str) -> str:
-        """Return a secret: itself, of a variable of the environment, or of a file."""
+        """Return a secret from `key`, from the variable that `key-env` names, or the file that `key-file` names."""
         given = [form for form in ("", "-env", "-file") if self._text(f"{key}{form}")]
         if len(given) > 1:
             raise self._wrong(f"{self._where} names its {key} in more than one way.")

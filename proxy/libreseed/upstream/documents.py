@@ -1,4 +1,4 @@
-"""JSON documents that not every registry has: signing keys, attestations, search, audits."""
+"""JSON documents other than packuments, which not every registry has: signing keys, attestations, search, audits."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ _NOT_OFFERED = frozenset({400, 405, 501})
 async def fetch_document(
     connection: Connection, registry: URL, path: str, *, limit: int, timeout: float, body: bytes | None, anonymous: bool
 ) -> bytes:
-    """Fetch the JSON object at `path`, as `Upstream.document` does."""
+    """Fetch the JSON object at `path`. Arguments and errors as of `Upstream.document`."""
     transport = connection.transport
     url = URL(f"{registry}{path}", encoded=True)
     asker = None if anonymous else registry

@@ -1,4 +1,4 @@
-"""What can go wrong while talking to a registry, in the words of our own errors."""
+"""Translates errors of HTTP exchanges with a registry into our own."""
 
 import ssl
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def shown(url: URL) -> str:
 
 @contextmanager
 def faults_named(url: URL, limits: Limits) -> Iterator[None]:
-    """Turn aiohttp's errors into ours: TransientError where asking again may help, else UnavailableError."""
+    """Translate errors of aiohttp in the body: into TransientError where a retry may help, else UnavailableError."""
     try:
         yield
     except (aiohttp.ClientError, ssl.SSLError, ValueError) as error:
@@ -37,7 +37,7 @@ def _named(error: Exception, where: str, limits: Limits) -> UnavailableError:
                 hint="If a company's authority has signed it, set npm's cafile to that authority's certificate.",
             )
         case aiohttp.ConnectionTimeoutError():
-            # The system has repeated its own packets by now; two more such waits would only hold the client up.
+            # No TransientError: the system has retransmitted its packets, and each retry would wait as long again.
             return UnavailableError(f"{where} took no connection within {limits.connect:g} s.")
         case aiohttp.ServerTimeoutError():
             return TransientError(f"{where} sent nothing for {limits.idle:g} s.")

@@ -1,4 +1,4 @@
-"""The limits that hold for everything that comes from the upstream."""
+"""Time-outs, retries and size limits of requests to the upstream."""
 
 from dataclasses import dataclass, replace
 
@@ -11,10 +11,10 @@ class Limits:
     `answer`: until the headers of a tarball are there, retries included. `idle`: between two parts of a body.
     `retries`: after the first attempt. `backoff`: before the first retry, doubled for each further one.
     `retry_after`: the longest wait that the upstream may ask for; if it asks for more, we give up at once.
-    `access`: for the question whether something is public. `access_again`: before that is asked again.
-    `npm_again`: before a failed reading of npm's configuration is tried again.
-    `faults`: connections that fail in a row until a server is left alone. `pause`: for how long, doubled after each
-    failed try up to `longest_pause`.
+    `access`: for the request that tells whether a package is public. `access_again`: until that is asked again.
+    `npm_again`: until npm's configuration, if it could not be read, is read again.
+    `faults`: failed connections in a row after which the circuit breaker of a server opens. `pause`: until it lets one
+    request try the server, doubled after each failed try up to `longest_pause`.
     `connections`: open at a time, per host.
     """
 
@@ -37,6 +37,6 @@ class Limits:
     tarball_bytes: int = 2 * 1024 * 1024 * 1024
 
     def within(self, timeout: float) -> "Limits":
-        """Return the same limits where an answer has `timeout` seconds, of which a connection is silent for half."""
+        """Return the same limits with `timeout` seconds for an answer, for half of which a connection may be silent."""
         connect = min(self.connect, timeout)
         return replace(self, packument=timeout, answer=timeout, idle=timeout / 2, connect=connect)

@@ -1,9 +1,9 @@
-"""The upstream as npm's own configuration names it.
+"""Reads the upstream's settings from npm's configuration.
 
-Plain settings come from npm itself, which alone knows its default registry. npm does not tell secrets, so those
-are read from the files and variables that npm reads, in npm's order of precedence.
+Settings other than secrets are npm's answers to `npm config`, since npm alone knows its default registry. Secrets,
+which it does not print, are read from the files and variables that npm reads, in npm's order of precedence.
 
-Where npm has been pointed here by `libreseed setup`, its configuration is read as it was before.
+Where `libreseed setup` has pointed npm at this node, its configuration before that is used.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ from libreseed.npm import default_registry, list_config, project_folder
 from libreseed.upstream.settings import Credentials, Proxies, Tls, UpstreamSettings
 
 NPM_TIMEOUT = 20.0
+"""Seconds for each answer of npm's."""
 
-_WAY_OUT = "Install Node.js with npm, or name the upstream with --upstream URL, or do without with --upstream none."
+_HINT = "Install Node.js with npm, or name the upstream with --upstream URL, or do without with --upstream none."
 _CREDENTIAL_FIELDS = ("_authToken", "_auth", "username", "_password", "certfile", "keyfile")
 _PREFIX = "npm_config_"
 
@@ -39,41 +40,41 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """Where we listen ourselves: a host name or address, and a TCP port."""
+class ListenAddress:
+    """Where this node listens: a host name or IP address, and a TCP port."""
 
     host: str
     port: int
 
     def is_at(self, url: URL) -> bool:
-        """Tell whether `url` leads back to us: our port at our host or at any name of this machine."""
+        """Tell whether `url` is this node: its port, at its host or at any name of this machine."""
         host = (url.host or "").lower().rstrip(".")
         return url.port == self.port and (host == self.host.lower() or _is_this_machine(host))
 
 
 async def read_settings(
     choice: str,
-    own: Own,
+    own: ListenAddress,
     *,
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
     backups: BackupFile | None = None,
     timeout: float = NPM_TIMEOUT,
 ) -> UpstreamSettings:
-    """Return the upstream that the user chose: `auto`, `none` or a URL.
+    """Return the settings of the upstream that the user chose by `auto`, `none` or a URL.
 
-    `auto` is the registry that npm is configured with in `directory` (default: the current one). Where that is
-    ourselves, it is the one that npm was configured with before by what `backups` knows (default: the user's), and
-    npm's built-in one when that is ourselves as well. A URL is used with npm's TLS, proxy and credentials, if npm is
-    there. npm has `timeout` seconds each time that it is asked. Raises ConfigError: npm cannot be asked, or what it
-    or the user says is no registry; StoreError: what npm was configured with before cannot be read.
+    `auto` is the registry that npm is configured with in `directory` (default: the current one). When that is this node
+    (`own`), it is the one that npm was configured with before `libreseed setup`, by `backups` (default: the user's),
+    and npm's built-in one when that is this node too. A URL is used with npm's TLS, proxy and credentials, if npm is
+    there. `timeout`: seconds for each answer of npm's. Raises ConfigError: npm gives no answer, or it or the user names
+    no registry; StoreError: the backups cannot be read.
     """
     directory = directory or Path.cwd()
     environment = os.environ if environment is None else environment
     if choice == "none":
         return UpstreamSettings(registry=None)
     if choice == "auto":
-        project = await _told(project_folder(environment, directory, timeout=timeout))
+        project = await _npm_answer(project_folder(environment, directory, timeout=timeout))
         config = await _effective_config(environment, project, timeout)
         registry = registry_url(config.get("registry"))
         if own.is_at(registry):
@@ -82,15 +83,15 @@ async def read_settings(
             )
             registry = registry_url(config.get("registry"))
         if own.is_at(registry):
-            registry = registry_url(await _told(default_registry(environment, timeout=timeout)))
+            registry = registry_url(await _npm_answer(default_registry(environment, timeout=timeout)))
             if own.is_at(registry):
-                raise ConfigError("The registry that npm falls back to is this server itself.", hint=_WAY_OUT)
+                raise ConfigError("The registry that npm falls back to is this server itself.", hint=_HINT)
     else:
         registry = registry_url(choice)
         if own.is_at(registry):
-            raise ConfigError(f"The upstream {choice} is this server itself.", hint=_WAY_OUT)
+            raise ConfigError(f"The upstream {choice} is this server itself.", hint=_HINT)
         try:
-            project = await _told(project_folder(environment, directory, timeout=timeout))
+            project = await _npm_answer(project_folder(environment, directory, timeout=timeout))
             config = await _effective_config(environment, project, timeout)
         except ConfigError as error:
             _log.warning("The upstream is used without npm's TLS, proxy and credentials. %s", error.message)
@@ -99,14 +100,14 @@ async def read_settings(
 
 
 async def _effective_config(environment: Mapping[str, str], project: Path, timeout: float) -> dict[str, object]:
-    public = await _told(list_config(environment, project, timeout=timeout))
+    public = await _npm_answer(list_config(environment, project, timeout=timeout))
     return await asyncio.to_thread(_with_secrets, public, environment, project)
 
 
 async def _former_config(
     config: Mapping[str, object], environment: Mapping[str, str], project: Path, backups: BackupFile, timeout: float
 ) -> dict[str, object]:
-    """Return what `config` would be without what `libreseed setup` wrote: npm is asked with copies of its files."""
+    """Return `config` without the changes of `libreseed setup`: npm is asked with copies of its files from before."""
     variables = (f"{_PREFIX}userconfig", f"{_PREFIX}globalconfig")
     rest = {key: value for key, value in environment.items() if key.lower() not in variables}
     with tempfile.TemporaryDirectory(prefix="libreseed-npm-") as folder:
@@ -122,16 +123,16 @@ async def _former_config(
         await asyncio.to_thread(copy)
         # The machine's file too, because npm looks for it elsewhere when it is told where the project is.
         rest |= dict(zip(variables, (str(user), _text(config.get("globalconfig"))), strict=True))
-        public = await _told(list_config(rest, project, project=former, timeout=timeout))
+        public = await _npm_answer(list_config(rest, project, project=former, timeout=timeout))
         return await asyncio.to_thread(_with_secrets, public, rest, former)
 
 
-async def _told(answer: Awaitable[T]) -> T:
-    """Return npm's answer. Raises ConfigError without one: here the user can do without npm."""
+async def _npm_answer(answer: Awaitable[T]) -> T:
+    """Return npm's answer. Raises ConfigError, with a hint at how to do without npm, when there is none."""
     try:
         return await answer
     except UnavailableError as error:
-        raise ConfigError(error.message, hint=_WAY_OUT) from error
+        raise ConfigError(error.message, hint=_HINT) from error
 
 
 def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], project: Path) -> dict[str, object]:
@@ -151,9 +152,10 @@ def _with_secrets(public: Mapping[str, object], environment: Mapping[str, str], 
 
 
 def settings_of(
-    registry: URL, config: Mapping[str, object], own: Own, environment: Mapping[str, str]
+    registry: URL, config: Mapping[str, object], own: ListenAddress, environment: Mapping[str, str]
 ) -> UpstreamSettings:
-    """Return how `registry` is reached by npm's settings in `config`, by their keys. Raises ConfigError."""
+    """Return the settings of `registry` from npm's settings in `config`, by npm's keys. Raises ConfigError: a value of
+    the wrong form, or an unusable proxy."""
     credentials = _credentials(config)
     scopes: dict[str, str] = {}
     for key, value in config.items():
@@ -180,7 +182,8 @@ def settings_of(
 
 
 def registry_url(value: object) -> URL:
-    """Return the URL of a registry, with a `/` at its end. Raises ConfigError: it is none."""
+    """Return `value` as the URL of a registry, with a `/` at its end. Raises ConfigError for anything but an http or
+    https URL."""
     text = _text(value).strip()
     try:
         url = URL(text)
@@ -195,7 +198,7 @@ def registry_url(value: object) -> URL:
 
 
 def _without_user(url: URL, credentials: dict[str, Credentials]) -> str:
-    """Return the URL without user and password, which become the registry's credentials if it has no others."""
+    """Return the URL without user and password, which are added to `credentials` if the registry has none there."""
     bare = url.with_user(None)
     if url.user:
         basic = _basic(url.user, url.password or "")
@@ -207,7 +210,7 @@ def _credentials(config: Mapping[str, object]) -> dict[str, Credentials]:
     fields: dict[str, dict[str, str]] = {}
     for key, value in config.items():
         registry, colon, field = key.rpartition(":")
-        # A variable that is not set stays in the text; sent, it would turn an open registry's answers into 401.
+        # `${NAME}` of an unset variable stays as it is; sent as a token, it would make a public registry answer 401.
         if registry.startswith("//") and colon and field in _CREDENTIAL_FIELDS and "${" not in _text(value):
             fields.setdefault(registry, {})[field] = _text(value)
     return {key: found for key, values in fields.items() if (found := _from_fields(key, values)) is not None}

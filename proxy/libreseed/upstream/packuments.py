@@ -1,4 +1,4 @@
-"""Packuments of a registry."""
+"""Fetches packuments of a registry."""
 
 import asyncio
 from contextlib import closing
@@ -13,7 +13,7 @@ from libreseed.upstream.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one state of a document from another (RFC 9110, 8.8); "" where the upstream gave none."""
+    """The validators of a document (RFC 9110, 8.8): its ETag and Last-Modified, "" where the upstream sent none."""
 
     etag: str = ""
     last_modified: str = ""
@@ -33,7 +33,7 @@ class Packument:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The packument is still the one that the caller's validators stand for. `restricted`: as in Packument."""
+    """The answer 304: the packument is the one that the caller's validators belong to. `restricted` as in Packument."""
 
     restricted: bool
 
@@ -53,13 +53,13 @@ async def fetch_packument(
     async def attempt() -> Packument | NotModified:
         with closing(await connection.transport.get(url, registry, headers, decompress=True)) as answer:
             if answer.status == 304:
-                return NotModified(await inquiry.restricted(answer))
+                return NotModified(await check.restricted(answer))
             body = await read_object(answer, limits.packument_bytes, f"packument of {name}")
             state = Validators(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
-            return Packument(body, state, await inquiry.restricted(answer))
+            return Packument(body, state, await check.restricted(answer))
 
     try:
-        async with connection.access.packument(name, url, registry) as inquiry, asyncio.timeout(limits.packument):
+        async with connection.access.packument(name, url, registry) as check, asyncio.timeout(limits.packument):
             return await connection.with_retries(attempt)
     except TimeoutError as error:
         raise UnavailableError(

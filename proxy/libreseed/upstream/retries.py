@@ -1,4 +1,4 @@
-"""Trying again what may succeed the next time."""
+"""Retries with exponential back-off."""
 
 import asyncio
 import random
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 class TransientError(UnavailableError):
-    """A fault that may be gone soon; `wait` is how long the other side asked us to stay away."""
+    """A fault that a retry may overcome. `wait`: seconds that the other side asked to wait (Retry-After), else 0."""
 
 
 async def with_retries(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
-    """Return the result of `work`, started again after a TransientError, `limits.retries` times at most.
+    """Return the result of `work`, which is retried after a TransientError, `limits.retries` times at most.
 
-    Between attempts: exponential back-off with jitter, or what the other side asked for if that is longer. Raises
-    the last TransientError; at once when the other side asks for more patience than `limits.retry_after`.
+    Before a retry it waits: exponential back-off with jitter, or the error's `wait` if that is longer. Raises the last
+    TransientError, and one whose `wait` exceeds `limits.retry_after` at once.
     """
     for attempt in range(limits.retries):
         try:
@@ -35,7 +35,7 @@ async def with_retries(work: Callable[[], Awaitable[T]], limits: Limits) -> T:
 
 
 def parse_retry_after(text: str) -> float:
-    """Return the seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3), 0 for none or nonsense."""
+    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), 0 for an empty or malformed one."""
     if text.isascii() and text.isdigit():
         return float(text)
     try:

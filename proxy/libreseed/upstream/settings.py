@@ -1,4 +1,4 @@
-"""What is known about the upstream registry: where it is, how it is reached, and who we are to it."""
+"""Settings of an upstream registry: URL, credentials, TLS and proxies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from libreseed.packages import names
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one registry knows us by: an `Authorization` header, a client certificate, or both.
+    """Credentials for one registry: an `Authorization` header, a client certificate, or both.
 
     `certfile` and `keyfile` are paths of PEM files.
     """
@@ -22,9 +22,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Whom to believe (npm's `strict-ssl`, `cafile`, `ca`), and npm's old `cert` and `key` for every registry.
+    """The certificate authorities that are trusted (npm's `strict-ssl`, `cafile`, `ca`), and the client certificate for
+    every registry (npm's old `cert` and `key`).
 
-    `ca` holds PEM texts; with `ca` or a readable `cafile` nothing else is believed. `extra_cafile` adds to the
+    `ca` holds PEM texts; with `ca` or a readable `cafile` no other authority is trusted. `extra_cafile` adds to the
     system's authorities, as Node's NODE_EXTRA_CA_CERTS does. `cert` and `key` are PEM texts.
     """
 
@@ -41,7 +42,7 @@ class Tls:
         return bool(self.cert and self.key)
 
     def anonymous(self) -> "Tls":
-        """Return the same trust, without the client certificate."""
+        """Return the same without the client certificate."""
         return replace(self, cert="", key="")
 
 
@@ -68,8 +69,8 @@ class UpstreamSettings:
     """The upstream: its URL, the URLs of scopes that live elsewhere, and how to talk to them.
 
     `registry`: absolute URL without user, query or fragment, ending in `/`; None when there is no upstream.
-    `scopes`: such URLs by scope, with its `@`. `credentials`: by npm's key `//host[:port]/path`. `private`: all that
-    it holds is, as what `scopes` hold. No secret is shown by `repr`.
+    `scopes`: such URLs by scope, with its `@`. `credentials`: by npm's key `//host[:port]/path`. `private`: all its
+    packages are private, as those of `scopes` are. No secret is shown by `repr`.
     """
 
     registry: str | None
@@ -80,7 +81,7 @@ class UpstreamSettings:
     private: bool = False
 
     def is_private(self, name: str) -> bool:
-        """Tell whether nobody but the registry of `name` may learn of that package or answer for it."""
+        """Tell whether only the registry of `name` may be asked about that package."""
         return self.private or names.scope_of(name) in self.scopes
 
     def registry_for(self, name: str) -> str | None:
@@ -88,10 +89,11 @@ class UpstreamSettings:
         return self.scopes.get(names.scope_of(name), self.registry)
 
     def credentials_for(self, url: URL, registry: URL) -> Credentials | None:
-        """Return what to show at `url`, asked on behalf of `registry`, or None.
+        """Return the credentials for a request to `url` on behalf of `registry`, or None.
 
-        npm's rule: the longest configured prefix of the URL's host and path, else, on the registry's own host,
-        the registry's. Stricter than npm in that nothing is shown over plain http at the host of an https registry.
+        npm's rule (`npm-registry-fetch`): those of the longest configured prefix of the URL's host and path, else, on
+        the registry's own host, the registry's. Unlike npm none are sent by plain http to the host of an https
+        registry.
         """
         same_host = url.host_port_subcomponent == registry.host_port_subcomponent
         if registry.scheme == "https" and url.scheme == "http" and url.host == registry.host:
@@ -102,7 +104,7 @@ class UpstreamSettings:
         return found
 
     def identifies(self, url: URL, registry: URL) -> bool:
-        """Tell whether whoever is at `url`, asked on behalf of `registry`, learns who we are."""
+        """Tell whether a request to `url` on behalf of `registry` carries credentials or a client certificate."""
         return self.tls.identifies or self.credentials_for(url, registry) is not None
 
     def _by_prefix(self, url: URL) -> Credentials | None:

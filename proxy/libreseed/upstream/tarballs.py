@@ -1,4 +1,4 @@
-"""Tarballs of a registry, as they come."""
+"""Fetches tarballs of a registry, as streams."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -7,33 +7,33 @@ from contextlib import asynccontextmanager, closing
 from yarl import URL
 
 from libreseed.errors import UnavailableError
-from libreseed.upstream.access import Inquiry
+from libreseed.upstream.access import AccessCheck
 from libreseed.upstream.connection import Connection
 from libreseed.upstream.faults import shown
 from libreseed.upstream.transport import Answer
 
 
 class TarballStream:
-    """The bytes of one tarball on their way. Iterate it once.
+    """One tarball while it is fetched. Iterate it once for its bytes.
 
     `length`: in bytes, or None when the upstream does not say.
     """
 
-    def __init__(self, answer: Answer, inquiry: Inquiry, limit: int) -> None:
+    def __init__(self, answer: Answer, check: AccessCheck, limit: int) -> None:
         self.length = answer.length
         self._answer = answer
-        self._inquiry = inquiry
+        self._check = check
         self._limit = limit
 
     async def restricted(self) -> bool:
-        """Tell whether it needed credentials: then it may be neither seeded nor announced.
+        """Tell whether the tarball needed credentials, so that it may be neither seeded nor announced.
 
-        Ask when the bytes are read: the answer comes beside them, at the latest `Limits.access` after the request.
+        Call it after the bytes have been read: what it waits for, at most `Limits.access` seconds, runs beside them.
         """
-        return await self._inquiry.restricted(self._answer)
+        return await self._check.restricted(self._answer)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give chunks of at most 256 KiB, as they come.
+        """Yield chunks of at most 256 KiB as they arrive.
 
         Raises UnavailableError: the bytes stop coming, end before `length` or exceed the limit.
         """
@@ -52,7 +52,7 @@ async def open_tarball(
     """Open the tarball at `url`, asked for on behalf of `registry`. Raises as `Upstream.tarball` does."""
     limits = connection.limits
     headers = {"Accept": "application/octet-stream, */*", "Accept-Encoding": "identity"}
-    async with connection.access.tarball(name, url, registry) as inquiry:
+    async with connection.access.tarball(name, url, registry) as check:
         try:
             async with asyncio.timeout(limits.answer):
                 answer = await connection.with_retries(
@@ -63,4 +63,4 @@ async def open_tarball(
                 f"The upstream did not begin to deliver {shown(url)} within {limits.answer:g} s."
             ) from error
         with closing(answer):
-            yield TarballStream(answer, inquiry, limits.tarball_bytes)
+            yield TarballStream(answer, check, limits.tarball_bytes)

@@ -1,4 +1,4 @@
-"""TLS contexts that believe whom npm believes."""
+"""TLS contexts that trust the certificate authorities that npm trusts."""
 
 import ssl
 import tempfile
@@ -9,7 +9,7 @@ from libreseed.upstream.settings import Credentials, Tls
 
 
 def make_context(tls: Tls, credentials: Credentials | None) -> ssl.SSLContext:
-    """Return the context for a registry. Reads files, so keep it off the event loop.
+    """Return the TLS context for a registry. Reads files (blocking).
 
     Raises ConfigError: a certificate or key that npm is configured with cannot be read.
     """
@@ -35,7 +35,7 @@ def _trusting(tls: Tls) -> ssl.SSLContext:
         context = ssl.create_default_context()
         if extra := _read(tls.extra_cafile):
             context.load_verify_locations(cadata=extra)
-    # Python 3.13 turns on RFC 5280's strict mode, which Node does not have and many company authorities fail.
+    # Python 3.13 sets VERIFY_X509_STRICT (RFC 5280), which Node does not, and which many companies' authorities fail.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not tls.strict:
         context.check_hostname = False
@@ -44,7 +44,7 @@ def _trusting(tls: Tls) -> ssl.SSLContext:
 
 
 def _read(file: str) -> str:
-    """Return the PEM text in a file, "" when it is not there: npm and Node pass over a missing one as well."""
+    """Return the PEM text in a file, "" when it is missing, which npm and Node ignore as well."""
     try:
         return Path(file).read_text(encoding="ascii", errors="ignore") if file else ""
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def _read(file: str) -> str:
 
 
 def _load_inline(context: ssl.SSLContext, tls: Tls) -> None:
-    # Python's OpenSSL takes certificates and keys from files only; the folder is open to nobody but us.
+    # Python's `ssl` loads client certificates from files only; the temporary folder has mode 700.
     with tempfile.TemporaryDirectory(prefix="libreseed-tls-") as folder:
         cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
         cert.write_text(tls.cert, encoding="ascii")

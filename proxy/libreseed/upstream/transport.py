@@ -1,4 +1,4 @@
-"""One HTTP exchange with a registry: redirects followed, credentials kept where they belong.
+"""HTTP exchanges with a registry: redirects are followed, and credentials are sent to no other origin.
 
 aiohttp, because it was measured at 16 to 25 times the requests of httpx (4 KB answers, 16 at a time).
 """
@@ -29,11 +29,11 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_OF_BODIES = frozenset({307, 308})
 """The others turn a POST into a GET."""
 _SERVERS = 1000
-"""Servers whose faults are remembered: a packument may name any."""
+"""Circuit breakers that are kept, one for each server: packuments may name any number of servers."""
 
 
 class Answer:
-    """An answer whose body is not yet read. `identified`: credentials were sent for it. Close it."""
+    """An HTTP response whose body has not been read. `identified`: the request had credentials. Close it."""
 
     def __init__(self, response: aiohttp.ClientResponse, url: URL, limits: Limits, *, identified: bool) -> None:
         self.status = response.status
@@ -45,7 +45,7 @@ class Answer:
         self._limits = limits
 
     async def read(self) -> bytes:
-        """Return what has come of the body, at most 256 KiB, b"" at its end.
+        """Return the next bytes of the body, at most 256 KiB, b"" at its end.
 
         Raises TransientError: nothing comes for `limits.idle`, or the body ends early.
         """
@@ -53,7 +53,7 @@ class Answer:
             return await self._response.content.read(_READ_SIZE)
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end, else break it off."""
+        """Return the connection to the pool if the body was read to its end, else close it."""
         self._response.close()
 
 
@@ -87,7 +87,7 @@ class Transport:
         await self._session.close()
 
     def breaker(self, url: URL) -> Breaker:
-        """Return what guards the server of `url`."""
+        """Return the circuit breaker of the server of `url`."""
         origin = url.origin()
         breaker = self._breakers.setdefault(origin, Breaker(self._limits))
         self._breakers.move_to_end(origin)
@@ -109,15 +109,15 @@ class Transport:
         `registry` None: ask anonymously. `absent`: statuses that mean as much as 404. Follows redirects,
         `limits.redirects` at most, never from https to http; credentials do not follow to another origin. Raises
         NotFoundError (404, 410, 451), UnauthorizedError (401), ForbiddenError (403), TransientError (408, 420, 429,
-        5xx, connection faults), UnavailableError (everything else, certificates that npm names but that cannot be
-        used and a server that is left alone for its faults included), InvalidInputError (no http or https URL).
+        5xx, connection faults), UnavailableError (everything else, such as unusable certificates of npm's configuration
+        and an open circuit breaker), InvalidInputError (no http or https URL).
         """
         return await self._follow("GET", url, registry, headers, decompress=decompress, absent=absent)
 
     async def post(
         self, url: URL, registry: URL | None, headers: Mapping[str, str], body: bytes, *, absent: Collection[int] = ()
     ) -> Answer:
-        """Send `body` to `url`. Like `get`, but the body follows no redirect to another origin."""
+        """Send `body` to `url`. Like `get`, but the body is sent to no other origin by redirects."""
         return await self._follow("POST", url, registry, headers, decompress=True, absent=absent, body=body)
 
     async def head(self, url: URL) -> Answer:
@@ -135,7 +135,7 @@ class Transport:
         absent: Collection[int] = (),
         body: bytes | None = None,
     ) -> Answer:
-        """Send a request, and again where it is redirected to; `registry` None: show nobody who we are."""
+        """Send a request and follow its redirects; with `registry` None, without credentials."""
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidInputError("A tarball's URL must begin with http:// or https://.")
         if self._session.closed:
@@ -196,7 +196,7 @@ class Transport:
         key = tls, credentials if credentials is not None and credentials.certfile else None
         if key in self._contexts:
             return self._contexts[key]
-        async with self._making_context:  # connections are shared by context, and one takes 30 ms to make
+        async with self._making_context:  # aiohttp pools connections by context, and making one takes 30 ms
             if key not in self._contexts:
                 try:
                     self._contexts[key] = await asyncio.to_thread(make_context, *key)

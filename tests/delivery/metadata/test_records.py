@@ -147,17 +147,17 @@ async def test_a_publisher_is_no_mirror_and_no_stranger_counts(desk: Desk) -> No
 
 
 async def test_strangers_are_named(desk: Desk) -> None:
-    await desk.reader.refuse_strangers("pkg", mirrors=True)
+    await desk.reader.refuse_unknown_publishers("pkg", mirrors=True)
     await desk.put(signed(B, "mirror"))
-    await desk.reader.refuse_strangers("pkg", mirrors=False)
+    await desk.reader.refuse_unknown_publishers("pkg", mirrors=False)
     with pytest.raises(UnknownPublisherError, match="trust mirror ed25519:"):
-        await desk.reader.refuse_strangers("pkg", mirrors=True)
+        await desk.reader.refuse_unknown_publishers("pkg", mirrors=True)
     await desk.put(signed(A))
     with pytest.raises(UnknownPublisherError, match="trust add 'pkg' ed25519:"):
-        await desk.reader.refuse_strangers("pkg", mirrors=False)
+        await desk.reader.refuse_unknown_publishers("pkg", mirrors=False)
     await desk.put(signed(C))
     with pytest.raises(UnknownPublisherError, match="2 keys"):
-        await desk.reader.refuse_strangers("pkg", mirrors=False)
+        await desk.reader.refuse_unknown_publishers("pkg", mirrors=False)
 
 
 async def test_alone_nothing_is_certain(desk: Desk) -> None:

@@ -88,7 +88,7 @@ async def test_an_upstream_that_shows_no_keys_is_believed(start_node: StartNode,
 async def test_nobody_waits_long_for_keys(
     start_node: StartNode, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signatures, "_PATIENCE", 0.05)
+    monkeypatch.setattr(signatures, "_KEYS_TIMEOUT", 0.05)
     upstream.on(KEYS, Hang())
     offer(upstream, "pkg", "1.0.0", "2.0.0")
     RegistrySigner().sign(upstream, "pkg")

@@ -4,7 +4,7 @@ import pytest
 from libreseed.modules.lock import selection as selection_module
 from libreseed.modules.lock.lockfile import read_project
 from libreseed.modules.lock.node_platform import Platform
-from libreseed.modules.lock.selection import recall_selection, select
+from libreseed.modules.lock.selection import cached_selection, select
 
 LINUX = Platform("linux", "x64", "glibc", "22.0.0")
 INTEGRITY = "sha512-" + "A" * 86 + "=="
@@ -46,7 +46,7 @@ def locked(project, here):
 
 async def test_what_is_recalled_is_all_that_an_install_needs(locked, project):
     selected = await locked()
-    recalled = await recall_selection(project, ())
+    recalled = await cached_selection(project, ())
     assert recalled is not None
     assert (recalled.left_out, recalled.platform, recalled.asked) == (1, LINUX, selected.asked)
     assert recalled.asked[""]["devDependencies"] == {"tool": "1"}
@@ -63,25 +63,25 @@ async def test_what_is_recalled_is_all_that_an_install_needs(locked, project):
 async def test_another_lock_file_system_or_choice_is_looked_at_anew(locked, here, project):
     await locked()
     here(Platform("win32", "x64", "", "22.0.0"))
-    assert await recall_selection(project, ()) is None
+    assert await cached_selection(project, ()) is None
     here(LINUX)
-    assert await recall_selection(project, ("dev",)) is None
-    assert await recall_selection(project, ()) is not None
+    assert await cached_selection(project, ("dev",)) is None
+    assert await cached_selection(project, ()) is not None
     project.lockfile.write_bytes(project.lockfile.read_bytes() + b"\n")
-    assert await recall_selection(project, ()) is None
+    assert await cached_selection(project, ()) is None
     project.lockfile.unlink()
-    assert await recall_selection(project, ()) is None
+    assert await cached_selection(project, ()) is None
 
 
 async def test_node_is_not_asked_about_packages_for_any_system(locked, here, project):
     await locked({"": {}, "node_modules/a": ENTRIES["node_modules/a"]})
     here(None)
-    assert await recall_selection(project, ()) is not None
+    assert await cached_selection(project, ()) is not None
 
 
 async def test_a_lock_file_that_lacks_something_is_not_kept(locked, project):
     await locked({"": ENTRIES[""]})
-    assert await recall_selection(project, ()) is None
+    assert await cached_selection(project, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_what_cannot_be_read_counts_as_nothing(locked, project, tmp_path, 
     selected = await locked()
     (kept,) = (tmp_path / "cache").glob("libreseed/selections/*.json")
     kept.write_bytes(orjson.dumps(orjson.loads(kept.read_bytes()) | {"value": value}))
-    assert await recall_selection(project, ()) is None
+    assert await cached_selection(project, ()) is None
     assert len(selected.packages) == 3
 
 

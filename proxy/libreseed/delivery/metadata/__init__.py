@@ -1,2 +1,2 @@
-"""Says what a package is: packuments, records, trust, policy, search, audits. Bytes of tarballs are in
-`delivery.tarballs`."""
+"""Serves the metadata of packages: packuments, signatures, search, audits, from the store, records or the upstream,
+under the trust rules and the policy. Tarballs are served by `delivery.tarballs`."""

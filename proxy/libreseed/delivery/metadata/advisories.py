@@ -1,7 +1,7 @@
-"""Security advisories: asked of the upstream, which is told of no package that is not its own.
+"""Security advisories of the upstream, which is asked only about packages of its own.
 
-Source: npm's `@npmcli/arborist` and `npm-audit-report`. There is nothing to keep here: what is known of a package's
-flaws changes by the day, and an old "nothing found" is worse than none.
+Source: npm's `@npmcli/arborist` and `npm-audit-report`. Answers are not stored: advisories change daily, and an
+outdated "nothing found" would be worse than no answer.
 """
 
 import time
@@ -24,9 +24,9 @@ _TIMES = 3
 
 
 class Advisories:
-    """Passes audits on. Nobody waits longer than `max_wait` seconds, and after a failure nobody waits at all for
-    `again` seconds. An install, which audits in passing, waits for it at its end: three times what the last answer
-    took, but `brief` seconds at least."""
+    """Forwards audits to the upstream. A client waits at most `max_wait` seconds, and not at all within `again` seconds
+    after a failure. An install, which audits `in_passing`, waits for three times the duration of the last answer, but
+    at least `brief` seconds."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Advisories:
         return self._ownership.is_upstreams(name) and not await self._ownership.is_private(name)
 
     async def _tree(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return the tree without the packages that are none of the upstream's business, and what is nested in them."""
+        """Return the tree without the packages that are not the upstream's, and those nested in them."""
         root: dict[str, Any] = {}
         waiting = [(body, root)]
         while waiting:
@@ -103,7 +103,7 @@ class Advisories:
             self._failures[path] = absent
             raise absent from error
         except UnavailableError as error:
-            # Who is refused one kind of audit asks for another at once, and would wait again.
+            # npm asks for another kind of audit when one fails, and would wait for it again.
             failed = UnavailableError(f"No security advisories now: {error.message}", hint=error.hint)
             for kind in _KINDS:
                 self._failures[kind] = failed

@@ -1,4 +1,4 @@
-"""The npm package `libreseed`, which every node brings along: nobody else has to be asked, or may say what it is."""
+"""The npm package `libreseed`, which every node renders itself; no other source is asked for it or trusted."""
 
 import hashlib
 
@@ -32,7 +32,7 @@ class BundledPackage:
         self.revision = sha512(self.packument)
 
     def tarball(self, file: str, integrity: bytes | None) -> bytes | None:
-        """Return the tarball, or None when another file, or other bytes than these are asked for."""
+        """Return the tarball, or None when `file` or the demanded SHA-512 `integrity` is another."""
         return self._tarball if file == self._file and integrity in (None, self.digest) else None
 
     def _manifest(self, files: dict[str, bytes]) -> dict[str, object]:

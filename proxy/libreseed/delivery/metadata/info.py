@@ -1,4 +1,4 @@
-"""What this node knows of one version of a package: whose word it is, and what vouches for its bytes."""
+"""Describes a package version: the origin of its metadata, and what vouches for its tarball."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from libreseed.store.tables.catalogue import Catalogue
 
 
 class PackageInfo:
-    """Answers `libreseed info`."""
+    """The source of `libreseed info`."""
 
     def __init__(
         self, packuments: PackumentDelivery, ownership: Ownership, signatures: Signatures, catalogue: Catalogue

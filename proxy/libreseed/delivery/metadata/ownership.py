@@ -1,4 +1,7 @@
-"""Whose name it is: who may say what a package is, and who may learn of it."""
+"""The owner of a package name: the source that may say what the package is, and who may be asked about it.
+
+Source: docs/protocol.md, section 9.
+"""
 
 from libreseed.packages.access import AccessRules
 from libreseed.shims.render import NAME
@@ -10,7 +13,8 @@ from libreseed.upstream.client import Upstream
 
 
 class Ownership:
-    """Order: what we bring along; published here; pinned to a publisher; the upstream; trusted mirrors."""
+    """Decides on the source of a name, which is the first of: the bundled package, a publication of this node, the
+    publisher that the name is pinned to, the upstream, trusted mirrors."""
 
     def __init__(
         self,
@@ -27,11 +31,11 @@ class Ownership:
 
     @property
     def rules(self) -> TrustRules:
-        """What the user's trust file says now."""
+        """The present rules of the trust file."""
         return self._trust.rules()
 
     def publisher_of(self, name: str) -> bytes | None:
-        """Return the key that the user pinned `name` to, unless it is published here."""
+        """Return the key that `name` is pinned to; None without a pin, or when it was published here."""
         return None if self._publications.has(name) else self.rules.publisher_of(name)
 
     def is_published(self, name: str) -> bool:
@@ -49,11 +53,11 @@ class Ownership:
         return self._upstream is not None and self._upstream.serves(name)
 
     def is_declared(self, name: str) -> bool:
-        """Tell whether an upstream is declared for `name`, whose word alone counts then."""
+        """Tell whether an upstream is declared for `name`; no other source, mirrors included, is used then."""
         return self._upstream is not None and self._upstream.owner(name) is not None
 
     def has_source(self, name: str) -> bool:
-        """Tell whether there is anybody whose word about `name`, not published here, would count."""
+        """Tell whether there is a source for `name`, which was not published here: a pin, an upstream or a mirror."""
         return bool(self.has_upstream(name) or self.publisher_of(name) or self.rules.mirrors)
 
     def is_public(self, name: str) -> bool:
@@ -61,25 +65,27 @@ class Ownership:
         return self._access.is_public(name)
 
     async def is_private(self, name: str) -> bool:
-        """Tell whether nobody but the upstream may learn of `name`."""
-        if not self.is_public(name) and self.publisher_of(name) is None:  # a pinned publisher's is with others already
+        """Tell whether the overlay must not be asked about `name`: it is restricted here, or has a registry of its
+        own."""
+        # The name of a pinned publisher's package is in the overlay already.
+        if not self.is_public(name) and self.publisher_of(name) is None:
             return True
         return self._upstream is not None and await self._upstream.is_private(name)
 
     def trusts(self, name: str, origin: str) -> bool:
-        """Tell whether `origin`, a StoredPackument's, may say what `name` is. Of what is published here, and of what we
-        bring along, nobody may."""
+        """Tell whether a StoredPackument of `name` with this `origin` may still be used. False for packages published
+        here and for the bundled one, which are not stored so."""
         if name == NAME or self._publications.has(name):
             return False
         publisher = self.publisher_of(name)
         if publisher is not None:
             return origin == publisher_origin(publisher)
         expected = self.upstream_origin(name)
-        # What is declared elsewhere is nobody else's, whatever was stored before it was declared.
+        # Once an upstream is declared for a name, what was stored from others before must not be used.
         mirrors = self.rules.mirrors if expected == UPSTREAM else ()
         return origin == expected or origin in map(mirror_origin, mirrors)
 
     def upstream_origin(self, name: str) -> str:
-        """Return the origin of what the upstream of `name` says."""
+        """Return the origin of packuments from the upstream of `name`."""
         owner = self._upstream.owner(name) if self._upstream is not None else None
         return UPSTREAM if owner is None else declared_origin(owner)

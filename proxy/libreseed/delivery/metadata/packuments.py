@@ -1,4 +1,5 @@
-"""Packuments: who may say what a package is, asked in that order, and kept."""
+"""Delivers packuments: from the store while they are fresh, else from the source that owns the name (docs/protocol.md,
+section 9)."""
 
 import asyncio
 import hashlib
@@ -42,14 +43,14 @@ from libreseed.upstream.via import came_through
 log = logging.getLogger(__name__)
 
 _MISSING_NAMES = 10_000
-"""Names that are known to be missing at a time."""
+"""Names found missing that are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Seconds. A packument younger than `upstream` or `record` is served without asking anybody; an older one is
-    served stale when its source has not answered within `max_wait`, and at once while that source is slow. A name
-    found missing is not asked for again within `missing`."""
+    """Seconds. A packument younger than `upstream` or `record`, by its source, is served from the store. An older one
+    is served stale when its source has not answered within `max_wait`, and at once while that source is slow. A name
+    that was found missing is not asked for again within `missing`."""
 
     upstream: float = 300.0
     record: float = 15.0
@@ -59,10 +60,10 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class FoundPackument:
-    """A packument and where it came from. `body` is its JSON; `torrents` is what its publisher's record vouches for,
-    by version `(v1, v2, length)`; `seeders` are the publisher's; `revision` and `origin` as in StoredPackument,
-    `origin` None for what was published here. `judged` is what the policy says of it, None when that has nothing to
-    say."""
+    """A packument and its source. `body` is its JSON; `torrents` are those in the publisher's snapshot, by version
+    `(v1, v2, length)`; `seeders` are those in the publisher's record; `revision` and `origin` as in StoredPackument,
+    `origin` None for a package published here. `judged` is the packument after the policy, None when no rule concerns
+    it."""
 
     name: str
     body: bytes
@@ -106,9 +107,9 @@ class PackumentDelivery:
         )
 
     async def find(self, name: str, *, for_writing: bool = False) -> FoundPackument:
-        """Return what may be had of the packument of `name`. `for_writing`: all of it when it was published here.
+        """Return the packument of `name` after the policy. `for_writing`: whole if it was published here.
 
-        Raises ForbiddenError when nothing may be had, and as `find_whole` does.
+        Raises ForbiddenError when the policy leaves no version, and as `find_whole` does.
         """
         if not self._policing.concerns(name) or (for_writing and self._publications.has(name)):
             return await self.find_whole(name)
@@ -119,10 +120,10 @@ class PackumentDelivery:
         return replace(whole, body=judged.body, revision=judged.revision or whole.revision, judged=judged)
 
     async def find_whole(self, name: str) -> FoundPackument:
-        """Return the packument of `name`, from the one who owns the name, whatever the policy says of it.
+        """Return the packument of `name` from the source that owns the name, before the policy.
 
-        Raises NotFoundError when all who can know say there is none, UnavailableError when one could not answer,
-        TrustError for a refusal.
+        Raises NotFoundError when every source that may know says that there is none, UnavailableError when one did not
+        answer, TrustError when a check of its record failed.
         """
         if name == self._bundled.name:
             return FoundPackument(name, self._bundled.packument, "store", self._bundled.revision)
@@ -148,13 +149,13 @@ class PackumentDelivery:
         return self._found(fresh, "upstream" if is_upstreams_origin(fresh.origin) else "swarm")
 
     async def refreshed(self, name: str) -> StoredPackument:
-        """Return the packument of `name`, not published here, as its source has it now. Raises as `find_whole` does."""
+        """Return the present packument of `name`, not published here, from its source. Raises as `find_whole` does."""
         self._refuse_missing(name)
         stored = await self.stored(name)
         return await self.refreshing.run((name, *came_through()), lambda: self._sources.refresh(name, stored))
 
     async def stored(self, name: str) -> StoredPackument | None:
-        """Return the packument of `name` from the store, whatever its age, if it is from a source still trusted."""
+        """Return the packument of `name` from the store, of any age, if its origin is still trusted; else None."""
         stored = await self._store.find(name)
         return stored if stored is not None and self._ownership.trusts(name, stored.origin) else None
 
@@ -168,11 +169,11 @@ class PackumentDelivery:
         await self.refreshing.idle()
 
     def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
-        """Return the seeders that the record of `name` read last named."""
+        """Return the seeders in the last record of `name` that was read."""
         return self._sources.seeders_of(name)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel running requests to sources, and wait for their end."""
         await self.refreshing.close()
 
     def _found(self, stored: StoredPackument, source: Source) -> FoundPackument:
@@ -193,8 +194,9 @@ class PackumentDelivery:
         return self._freshness.upstream if is_upstreams_origin(stored.origin) else self._freshness.record
 
     def _failed_harmlessly(self, name: str, refresh: "asyncio.Task[StoredPackument]") -> bool:
-        """Tell whether a refresh failed in a way that says nothing against what we have. Only the upstream's own 404
-        does, whatever strangers claim then, and an expired record: nobody vouches for that any more."""
+        """Tell whether the stored packument may be served although a refresh has failed. Not after an expired record,
+        which nobody vouches for any more, nor when the upstream says that there is no such package, whatever unknown
+        publishers claim then."""
         error = refresh.exception()
         if isinstance(error, NotFoundError | UnknownPublisherError):
             return not self._ownership.has_upstream(name) or self._ownership.publisher_of(name) is not None

@@ -1,4 +1,4 @@
-"""The policy applied to packuments. What it leaves of one is worked out once and kept."""
+"""Applies the policy to packuments, and caches the results."""
 
 import asyncio
 import hashlib
@@ -20,21 +20,21 @@ from libreseed.packages.packument import best_version, file_at
 from libreseed.packages.policy import Policy, Refusal
 
 _LIMIT = 128 << 20
-"""Bytes of judged packuments that are kept."""
+"""Bytes of filtered packuments that are cached."""
 _NAMES = 10_000
-"""Packages for which it is kept what rules have to do with them."""
+"""Packages whose part of the policy is cached."""
 _OVERHEAD = 300
-"""Bytes that a version takes beside the JSON, roughly."""
+"""Bytes that a version takes in memory beside the JSON, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A packument that the policy was applied to.
 
-    `source` and `body` are its JSON before and after. `integrities` are those of all versions, `files` the versions by
-    file names of the upstream's that are not npm's, `tags` the dist-tags before. `listing` is what search shows of
-    what is left, None when nothing is. `until`: seconds since the epoch. `revision`: another for another body, b""
-    when nothing was taken away.
+    `source` and `body` are its JSON before and after. `integrities` are those of all versions; `files` the versions by
+    file names of the upstream's that do not follow npm's rule; `tags` the dist-tags before. `listing` is the search
+    result for what is left, None when nothing is. `until`: when it expires, in seconds since the epoch. `revision`
+    differs whenever the body does; b"" when nothing was removed.
     """
 
     name: str
@@ -84,30 +84,30 @@ class Policing:
         self._working: SingleFlight[tuple[str, int], Judged] = SingleFlight()
 
     def concerns(self, name: str) -> bool:
-        """Tell whether any rule may have to do with `name`; for other names nothing is to be done."""
+        """Tell whether any rule may apply to versions of `name`."""
         return self.about(name).has_rules
 
     def blocks(self, name: str) -> bool:
-        """Tell whether all of `name` is blocked, whatever versions there are."""
+        """Tell whether the whole package `name` is blocked."""
         return self.about(name).refuses_name(name) is not None
 
     def check_name(self, name: str) -> None:
-        """Raise ForbiddenError when all of `name` is blocked, whatever versions there are."""
+        """Raise ForbiddenError when the whole package `name` is blocked."""
         refusal = self.about(name).refuses_name(name)
         if refusal is not None:
             raise ForbiddenError(refusal.sentence(name))
 
     def check_tarball(self, name: str, file: str) -> None:
-        """Raise ForbiddenError when a tarball is refused for its name and the version in it alone.
+        """Raise ForbiddenError when a tarball is refused by package name and the version in its file name alone.
 
-        A file that is not named as npm does may be any version.
+        A file name that does not follow npm's rule tells no version, and is not refused here.
         """
         refusal = self.about(name).refuses_version(name, standard_version(name, file))
         if refusal is not None:
             raise ForbiddenError(refusal.sentence(f"{file} of {name}"))
 
     def passes(self, name: str, version: str, released: object) -> bool:
-        """Tell whether number and date are enough to say that a version may be had."""
+        """Tell whether version and release date alone show that the policy refuses nothing."""
         rules = self.about(name)
         return not rules.reads_manifest(name, version) and (
             rules.refuses(name, version=version, manifest={}, released=released, now=self.now()) is None
@@ -122,7 +122,7 @@ class Policing:
         return await self._working.run((name, id(source)), lambda: self._work(name, source, own))
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel running filters, and wait for their end."""
         await self._working.close()
 
     async def _work(self, name: str, source: bytes, own: bool) -> Judged:
@@ -139,7 +139,7 @@ class Policing:
 
 
 def standard_version(name: str, file: str) -> str:
-    """Return the version that npm's file name of a tarball carries, "" for another name."""
+    """Return the version in npm's file name of a tarball, "" for a file name that does not follow npm's rule."""
     try:
         return version_of_tarball(name, file)
     except InvalidInputError:
@@ -153,7 +153,7 @@ def _judge(policy: Policy, name: str, source: bytes, now: float, own: bool) -> J
     integrities = {
         version: str(manifest["dist"].get("integrity", "")) for version, manifest in packument["versions"].items()
     }
-    # Of versions with the same file name the first is meant, as in `manifest_of_tarball`.
+    # Of several versions with the same file name the first counts, as in `manifest_of_tarball`.
     files = {file_at(manifest): version for version, manifest in reversed(packument["versions"].items())}
     body = orjson.dumps(left.packument) if left.refused else source
     return Judged(

@@ -1,7 +1,7 @@
-"""What proves where a version comes from: the upstream's signing keys and the attestations of versions.
+"""The upstream's signing keys, and attestations of versions.
 
-Sources: npm's `pacote` and `npm audit signatures`. They are kept, so that signatures can be checked without the
-upstream: attestations by the client, signatures by `delivery.signatures` too.
+Sources: npm's `pacote` and `npm audit signatures`. They are stored, so that without the upstream clients can still
+check attestations and signatures, and `delivery.metadata.signatures` the latter.
 """
 
 import asyncio
@@ -38,15 +38,15 @@ _LIMIT = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON object and where it came from."""
+    """A JSON object and its source."""
 
     body: bytes
     source: Source
 
 
 class Provenance:
-    """Keys and attestations, from the store while they are fresh, else from the upstream. The keys that the upstream
-    shows are pinned in the trust file."""
+    """Delivers keys (fresh for an hour) and attestations (for a day) from the store, else from the upstream. The
+    upstream's keys are pinned in the trust file."""
 
     def __init__(
         self,
@@ -68,15 +68,15 @@ class Provenance:
     async def keys(self) -> Document:
         """Return the upstream's public keys, `{"keys": [{keyid, keytype, scheme, key, expires}]}`.
 
-        Raises NotFoundError: it has none, or there is none; BadSignatureError: one is not the key that is pinned;
-        UnavailableError, StoreError, and what else `Upstream.document` raises.
+        Raises NotFoundError: the upstream has none, or there is no upstream; BadSignatureError: a key is not the one
+        that is pinned under its id; UnavailableError, StoreError, and what else `Upstream.document` raises.
         """
         return await self._find(KEYS, "", _KEYS_FRESH)
 
     async def attestations(self, spec: str) -> Document:
         """Return `{"attestations": [{predicateType, bundle}]}` of `name@version`.
 
-        Raises as `keys`; InvalidInputError: `spec` is not such a thing.
+        Raises as `keys`; InvalidInputError: `spec` is no `name@version`.
         """
         name, _, version = spec.rpartition("@")
         check_name(name)
@@ -90,14 +90,14 @@ class Provenance:
             return Document(own.body, "store")
         if self._ownership.publisher_of(name) is not None:
             raise missing
-        # One client asks this for each of its packages, so what the packument tells must cost no request.
+        # pnpm asks for each package of a project, so where the packument shows that there is none, nobody is asked.
         stored = await self._packuments.stored(name)
         if stored is not None and b'"attestations"' not in stored.body and f'"{version}"'.encode() in stored.body:
             raise missing
         return await self._find(attestations_path(name, version), name, _ATTESTATIONS_FRESH)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel running requests, and wait for their end."""
         await self._fetching.close()
 
     async def _find(self, path: str, name: str, fresh: float) -> Document:

@@ -1,4 +1,5 @@
-"""From a name to a checked snapshot: the records under it, whose they are, and the document they point to."""
+"""Looks up and checks the records of a name, and fetches the snapshot that one points to (docs/protocol.md, sections 4
+and 5)."""
 
 import asyncio
 import logging
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record that passed every check, the item that it was signed in, and the SHA-512 of the snapshot that the
-    record before it pointed to."""
+    """A record that passed every check, and its item. `superseded`: the SHA-512 of the snapshot that the record
+    accepted before pointed to, None when there was none."""
 
     item: SignedItem
     record: Record
@@ -39,7 +40,8 @@ class FoundRecord:
 
 
 class RecordReader:
-    """Finds records and reads their snapshots. Rolled back, forked, expired and foreign ones are refused here."""
+    """Finds records and reads their snapshots, as a reader in the sense of docs/protocol.md, section 4: after the
+    overlay has applied refusals 1 to 7, it applies 9, 10 and 8."""
 
     def __init__(self, overlay: Overlay, store: RecordStore, fetcher: SwarmFetcher) -> None:
         self._overlay = overlay
@@ -47,9 +49,10 @@ class RecordReader:
         self._fetcher = fetcher
 
     async def by_publisher(self, name: str, key: bytes) -> FoundRecord:
-        """Return the record of `name` by the publisher it is pinned to.
+        """Return the record of `name` by the publisher that it is pinned to.
 
-        Raises NotFoundError, UnavailableError when nobody could be asked, and every refusal as its own TrustError.
+        Raises NotFoundError when there is none, UnavailableError when no node could be asked, and each refusal as a
+        TrustError of its own: RollbackError, EquivocationError, ExpiredError.
         """
         found = await self._find(name, "package", [key])
         if not found:
@@ -58,9 +61,10 @@ class RecordReader:
         return found[0]
 
     async def by_mirrors(self, name: str, keys: Collection[bytes], needed: int) -> FoundRecord:
-        """Return the newest record of `name` whose document `needed` of the trusted mirrors agree on.
+        """Return the newest record of `name` whose document at least `needed` of the trusted mirrors `keys` agree on
+        (docs/protocol.md, section 9, source 4).
 
-        Raises as `by_publisher`, and UnknownPublisherError when only keys that nobody trusts have records.
+        Raises as `by_publisher`, and UnknownPublisherError when only keys that the user does not trust have records.
         """
         found = await self._find(name, "mirror", keys)
         by_document: dict[bytes, list[FoundRecord]] = defaultdict(list)
@@ -75,16 +79,17 @@ class RecordReader:
             )
         if keys:
             self._require_peers(name)
-        elif self._overlay.peers == 0:  # who trusts nobody misses nobody: npm need not try again before it publishes
+        elif self._overlay.peers == 0:
+            # Without trusted mirrors none can be missing: 404, and not 503, which npm would retry before it publishes.
             raise NotFoundError(
                 f"{name} is not known here, and this node is connected to no other.",
                 hint="To ask others: libreseed serve --bootstrap HOST:PORT",
             )
         raise NotFoundError(f"Nobody that you trust offers {name}.")
 
-    async def refuse_strangers(self, name: str, *, mirrors: bool) -> None:
-        """Raise UnknownPublisherError when somebody claims `name` that the user has not pinned; with `mirrors`, also
-        when a mirror offers it that the user does not trust."""
+    async def refuse_unknown_publishers(self, name: str, *, mirrors: bool) -> None:
+        """Raise UnknownPublisherError when a publisher to whom `name` is not pinned has a record of it; with `mirrors`,
+        also when a mirror that the user does not trust has one."""
         publishers: list[str] = []
         offers: list[str] = []
         for item in await self._overlay.find_records(name):
@@ -102,15 +107,15 @@ class RecordReader:
             )
 
     async def snapshot(self, found: FoundRecord, *, shared: bool = True) -> Snapshot:
-        """Fetch the document that a record points to, from its seeders first, and check it against the record.
+        """Fetch the snapshot that a record points to, from its seeders first, and check it against the record.
 
-        `shared`: it is seeded on.
+        `shared`: it is seeded then.
 
         Raises as SwarmFetcher.fetch does, and BadRecordError.
         """
         record = found.record
         ref = record.snapshot
-        if ref.length > MAX_DOCUMENT:
+        if ref.length > MAX_DOCUMENT:  # docs/protocol.md, section 5, "Reading", refusal 1
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
         if not await self._fetcher.seeding.check(ref.sha512):
             await self._fetcher.fetch(BlobRequest(ref.sha512, ref, record.reachable_seeders, shared=shared))
@@ -118,7 +123,7 @@ class RecordReader:
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 
     async def drop_superseded(self, found: FoundRecord) -> None:
-        """Delete the snapshot that `found` has replaced, unless a record of our own points to it."""
+        """Delete the snapshot of the record that `found` supersedes, unless a record of this node points to it."""
         old = found.superseded
         if old is None or old == found.record.snapshot.sha512:
             return
@@ -150,7 +155,8 @@ class RecordReader:
         return found
 
     async def _check_against_seen(self, name: str, item: SignedItem) -> bytes | None:
-        """Return the SHA-512 of the snapshot of the record seen before. Raises RollbackError, EquivocationError."""
+        """Compare an item with the newest one accepted before, and save it. Return the SHA-512 of the earlier record's
+        snapshot. Raises RollbackError, EquivocationError (refusals 9 and 10)."""
         seen = await self._store.find_seen(name, item.key)
         try:
             check_succession(seen, item, name)

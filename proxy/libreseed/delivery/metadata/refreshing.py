@@ -1,4 +1,4 @@
-"""Packuments anew from the one who may say what they are: a pinned publisher, the upstream, or trusted mirrors."""
+"""Fetches packuments from the source that owns their name: a pinned publisher, the upstream, or trusted mirrors."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class PackumentSources:
-    """Asks the source of a name. `on_upstream` is called with each packument that came anew from the upstream."""
+    """Asks the source of a name. `on_upstream` is called with each packument that the upstream has sent."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class PackumentSources:
         self._seeders: dict[str, tuple[Endpoint, ...]] = {}
 
     def seeders_of(self, name: str) -> tuple[Endpoint, ...]:
-        """Return the seeders that the record of `name` read last named."""
+        """Return the seeders in the last record of `name` that was read."""
         return self._seeders.get(name, ())
 
     async def refresh(self, name: str, stored: StoredPackument | None) -> StoredPackument:
-        """Return the packument of `name` as its source has it now, and keep it. `stored` is what is kept already.
+        """Fetch the packument of `name` from its source, store and return it. `stored` is the present one in the store.
 
-        Raises NotFoundError when all who can know say there is none, UnavailableError when one could not answer,
-        TrustError for a refusal.
+        Raises NotFoundError when every source that may know says that there is none, UnavailableError when one did not
+        answer, TrustError when a check of its record failed.
         """
         publisher = self._ownership.publisher_of(name)
         if publisher is not None:
@@ -75,7 +75,7 @@ class PackumentSources:
         if isinstance(answer, NotModified):
             if known is None:
                 raise UnavailableError(f"The upstream answered 304 for {name}, which was not asked conditionally.")
-            if restricted or not known.restricted:  # what everybody could have, everybody may have
+            if restricted or not known.restricted:  # once public, a packument stays public in the store
                 await self._store.confirm(name, now)
                 return replace(known, checked=now)
             fresh = replace(known, restricted=False, checked=now)
@@ -100,10 +100,10 @@ class PackumentSources:
         self, name: str, stored: StoredPackument | None, why: LibreseedError
     ) -> StoredPackument:
         if await self._ownership.is_private(name):
-            raise why  # the overlay must not learn that name, nor anybody there answer for it
+            raise why  # the overlay must not be asked about a private name, nor may its nodes answer for it
         if self._ownership.has_upstream(name) and isinstance(why, NotFoundError):
-            # The upstream rules its own name space: what it says does not exist, no mirror brings back.
-            await self._records.refuse_strangers(name, mirrors=False)
+            # docs/protocol.md, section 9: what the upstream says does not exist is asked of no mirror.
+            await self._records.refuse_unknown_publishers(name, mirrors=False)
             raise why
         try:
             found = await self._records.by_mirrors(name, self._ownership.rules.mirrors, self._mirrors_needed)
@@ -111,7 +111,7 @@ class PackumentSources:
             if isinstance(why, UnavailableError):
                 raise why from error
             if isinstance(error, NotFoundError):
-                await self._records.refuse_strangers(name, mirrors=True)
+                await self._records.refuse_unknown_publishers(name, mirrors=True)
             raise
         return await self._from_record(name, stored, found, mirror_origin(found.item.key))
 
@@ -150,7 +150,7 @@ class PackumentSources:
 
 
 def _check(body: bytes, name: str) -> None:
-    """Raise UnavailableError unless the upstream's answer is a packument of `name` that can be passed on."""
+    """Raise UnavailableError unless the upstream's answer is a packument of `name` that can be serialised again."""
     try:
         orjson.dumps(check_packument(orjson.loads(body), name))
     except (InvalidInputError, ValueError, TypeError) as error:  # TypeError: nested too deeply to be written

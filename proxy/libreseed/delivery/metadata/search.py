@@ -1,4 +1,4 @@
-"""Search: what this node knows, and what the upstream finds."""
+"""Search among the packages in the store and by the upstream."""
 
 import asyncio
 import logging
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 _PATH = "-/v1/search"
 _MATCHES = 1000
-"""Matches in the store that are looked at."""
+"""Matches in the store that are considered."""
 _WORDS = 20
 _ANSWER_BYTES = 8 << 20
 _TIMEOUT = 5.0
 _INDEXING = 1.0
-"""Seconds that a search waits for packages to be read for it; what is not read by then is found the next time."""
+"""Seconds that a search waits for changed packages to be indexed; the remaining ones are found by later searches."""
 _AGAIN = 60.0
 """Seconds in which an upstream that failed is not asked again."""
 
@@ -44,7 +44,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Some of the matches, as `GET /-/v1/search` gives them, and how many there are in all."""
+    """A page of matches as in `GET /-/v1/search`, and the total number of matches."""
 
     objects: list[dict[str, Any]]
     total: int
@@ -74,12 +74,12 @@ class Search:
     async def find(
         self, text: str, size: int, start: int, *, member: bool, may_read: Callable[[str], bool]
     ) -> SearchPage:
-        """Return `size` matches from number `start` on. `member`: who asks is logged in, and may see what needed
-        credentials upstream; `may_read` tells which names the access rules let them learn of.
+        """Return `size` matches from number `start` on. `member`: who asks is logged in, and may see packages that
+        needed credentials upstream; `may_read` tells which names the access rules let them read.
 
-        Where the upstream answers, the packages that are not its own come before it, and it speaks for the others;
-        where it does not, for want of one or because the text names something private, all that is known here is
-        searched. Raises StoreError.
+        When the upstream answers, its matches follow those in the store that are not packages of its own. Without an
+        upstream, or when `text` has a private name, which it must not learn, the whole store is searched. Raises
+        StoreError.
         """
         await asyncio.wait([self._reading.start("all", self._read)], timeout=_INDEXING)
         found = await self._listings.find(_terms(text), _MATCHES)
@@ -97,7 +97,7 @@ class Search:
         return SearchPage(await self._permitted(objects), len(own) + total, "upstream")
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel running work, and wait for its end."""
         await self._reading.close()
 
     def _shows(self, found: Found, member: bool) -> bool:
@@ -137,8 +137,8 @@ class Search:
         return shown, total
 
     async def _permitted(self, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Leave out the matches of which the policy gives out nothing, and show the others by the versions that may
-        be had. A page may be shorter for it."""
+        """Remove the matches of which the policy leaves no version, and describe the others by the versions that it
+        leaves. A page may get shorter."""
         found = await asyncio.gather(*(self._permit(entry) for entry in objects))
         return [entry for entry in found if entry is not None]
 
@@ -158,7 +158,7 @@ class Search:
         return {**entry, "package": judged.listing} if judged.listing is not None else None
 
     async def _is_secret(self, text: str) -> bool:
-        """Tell whether the upstream would learn from the text of a package that is not everybody's."""
+        """Tell whether the text has the name of a restricted or private package, which the upstream must not learn."""
         words = [word.partition(":")[2] if _column(word) else word for word in text.split()]
         words += [f"@{word.partition(':')[2]}" for word in text.split() if word.startswith("scope:")]
         for word in words:

@@ -1,7 +1,7 @@
-"""Whether a version is the one that the npm registry signed.
+"""Checks the npm registry's signatures of versions.
 
-It is checked for each version that somebody asks for, when its tarball is not in the store or its manifest is read:
-0.1 ms each, where all versions of one packument would take up to half a second.
+Each version is checked when a client asks for its manifest, or for its tarball while that is not in the store. One
+takes 0.1 ms; all versions of one packument would take up to half a second.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ from libreseed.trust.registry_signatures import SignatureState, check_signature
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 2.0
-"""Seconds that an answer waits for the upstream's keys while none is pinned."""
+_KEYS_TIMEOUT = 2.0
+"""Seconds that a check waits for the upstream's keys, when none that is pinned has signed."""
 _AGAIN = 300.0
+"""Seconds after which the upstream is asked for its keys again."""
 
 
 class Signatures:
@@ -40,9 +41,9 @@ class Signatures:
     ) -> SignatureState:
         """Check one version of `packument`, which is `found` parsed.
 
-        A publisher's own packages are signed by their record, and a scope with a registry of its own by that one's
-        keys, which are not known here: both are "unsigned". Raises BadSignatureError, and for what came from a mirror
-        also when a key that is not pinned has signed it.
+        "unsigned" is returned for a publisher's own packages, which their record vouches for, and for names with a
+        registry of their own, whose keys are not known here. Raises BadSignatureError as `check_signature`, and for a
+        packument from a mirror also when only keys that are not pinned have signed, though some are pinned.
         """
         name, version = found.name, str(manifest.get("version"))
         mirrored = is_mirror(found.origin)
@@ -74,5 +75,5 @@ class Signatures:
         if self._asked.get("") is None:
             self._asked[""] = True
             with suppress(LibreseedError, TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_KEYS_TIMEOUT):
                     await self._provenance.keys()

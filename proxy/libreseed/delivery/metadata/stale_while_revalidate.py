@@ -1,4 +1,4 @@
-"""How long a client waits for news while an old answer is at hand (RFC 5861, stale-while-revalidate)."""
+"""Decides how long a client waits for a fresh answer while a stale one is stored (RFC 5861, stale-while-revalidate)."""
 
 import asyncio
 import time
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class StaleWhileRevalidate:
-    """Lets each answer wait `max_wait` seconds for its source, and none for a source that is slow.
+    """Lets requests wait at most `max_wait` seconds for a source, and not at all for a slow one.
 
-    A source is slow when somebody waited for it in vain, until it is quicker again.
+    A source is slow from when it does not answer within that time until it does so again.
     """
 
     def __init__(self, max_wait: float) -> None:
@@ -16,7 +16,7 @@ class StaleWhileRevalidate:
         self._slow: set[str | None] = set()
 
     async def wait(self, task: "asyncio.Task[Any]", source: str | None) -> bool:
-        """Wait for what `source` was asked, and tell whether it has come."""
+        """Wait for `task`, a request to `source`, and return whether it is done."""
         started = time.monotonic()
         task.add_done_callback(lambda done: self._note(done, source, time.monotonic() - started))
         await asyncio.wait([task], timeout=0 if source in self._slow else self.max_wait)

@@ -1,2 +1,2 @@
-"""Gets the tarball of a package from the store, the swarm or the upstream. What may be believed of it,
-`delivery.metadata` says."""
+"""Serves tarballs from the store, the swarm or the upstream. The SHA-512 that they must have comes from the client or
+from `delivery.metadata`."""

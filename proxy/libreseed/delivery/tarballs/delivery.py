@@ -1,4 +1,4 @@
-"""Tarballs: from the store, else from the swarm or the upstream, each fetched once for all who ask."""
+"""Delivers tarballs: from the store, else from the swarm or the upstream, fetched once for all concurrent requests."""
 
 import logging
 
@@ -21,7 +21,7 @@ _Key = tuple[str, str, bytes | None, tuple[str, ...]]
 
 
 class TarballDelivery:
-    """Finds a tarball for whoever asks, when the policy lets them have it."""
+    """Finds the tarballs that clients ask for, if the policy allows them."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class TarballDelivery:
     async def find(self, name: str, file: str, integrity: bytes | None, *, whole: bool = False) -> FoundTarball:
         """Return the tarball `file` of the package `name`; with `whole`, only when it is complete.
 
-        `integrity` is the SHA-512 that the client demands, when it says so: then its lock file is all the trust that
-        is needed beside the policy, unless the packument has that integrity with a wrong signature of the registry.
-        Raises ForbiddenError when the policy refuses it, NotFoundError, UnavailableError, IntegrityError, TrustError,
-        StoreError.
+        `integrity` is the SHA-512 that the client demands, None if it does not. With it no source of the package need
+        be trusted; the tarball is refused only by the policy, or when the packument has that integrity with a wrong
+        signature of the registry. Raises ForbiddenError when the policy refuses it, NotFoundError, UnavailableError,
+        IntegrityError, TrustError, StoreError.
         """
         check_name(name)
         await self._policy.check(name, file, integrity)
@@ -76,7 +76,7 @@ class TarballDelivery:
         await self._fetching.idle()
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel running fetches, and wait for their end."""
         await self._fetching.close()
 
     async def _fetch_for_all(self, key: _Key, download: SharedDownload) -> None:

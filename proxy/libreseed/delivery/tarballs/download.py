@@ -1,4 +1,4 @@
-"""One tarball, found or on its way to all who asked for it."""
+"""A tarball that was found, or that is being fetched for several clients."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,9 +12,9 @@ from libreseed.errors import LibreseedError
 
 @dataclass(frozen=True, slots=True)
 class FoundTarball:
-    """A tarball: a whole file, its bytes, or a stream that is still running.
+    """A tarball: a complete file, its bytes, or the stream of a running fetch.
 
-    `length` is in bytes, None if nobody said.
+    `length` is in bytes, None if it is not known.
     """
 
     source: Source
@@ -36,7 +36,7 @@ class FoundTarball:
 
 
 class SharedDownload:
-    """A tarball on its way to all who wait for it. The first stream that is offered is the one that they read."""
+    """A fetch that several clients wait for. They read the first stream that is offered, or else the complete file."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -45,27 +45,27 @@ class SharedDownload:
         self._stream: SpooledStream | None = None
 
     async def found(self) -> FoundTarball:
-        """Wait until there is something to read."""
+        """Wait until there is something to read. Raises what the fetch failed with."""
         return await asyncio.shield(self._found)
 
     async def complete(self) -> FoundTarball:
-        """Wait until the whole is in the store."""
+        """Wait until the tarball is complete and stored. Raises what the fetch failed with."""
         return await asyncio.shield(self._complete)
 
     def offer(self, source: Source, stream: SpooledStream, digest: bytes | None) -> SpooledStream:
-        """Let those who wait read a stream, if they do not read another already."""
+        """Offer a stream to the waiting clients; it is ignored when they read another already. Returns `stream`."""
         if self._stream is None:
             self._stream = stream
             self._found.set_result(FoundTarball(source, length=stream.length, file=None, stream=stream, digest=digest))
         return stream
 
     def release(self, stream: SpooledStream) -> None:
-        """Close a stream that nobody reads; the one that is read stays open to the end of the download."""
+        """Close a stream unless it is the one that clients read, which stays open to the end of the fetch."""
         if stream is not self._stream:
             stream.close()
 
     def finish(self, tarball: FoundTarball) -> None:
-        """Tell all that the whole is in the store."""
+        """End the fetch: the tarball is complete and stored."""
         if self._stream is not None and tarball.file is not None:
             self._stream.finish(tarball.file)
             self._stream.close()
@@ -74,7 +74,7 @@ class SharedDownload:
                 future.set_result(tarball)
 
     def fail(self, error: LibreseedError) -> None:
-        """Tell all that it will not come."""
+        """End the fetch by an error, which waiting clients get."""
         if self._stream is not None:
             self._stream.fail(error)
             self._stream.close()
@@ -82,7 +82,7 @@ class SharedDownload:
             if not future.done():
                 future.set_exception(error)
             if future.done() and not future.cancelled():
-                future.exception()  # perhaps nobody waits
+                future.exception()  # retrieved, so that asyncio logs no warning when nobody waits
 
 
 async def _whole(data: bytes) -> AsyncIterator[bytes]:

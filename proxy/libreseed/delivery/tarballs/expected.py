@@ -1,4 +1,4 @@
-"""What is already known about a tarball before it is fetched, from the packument in the store."""
+"""The properties that a tarball must have, gathered from its packument before it is fetched."""
 
 import asyncio
 import hashlib
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the bytes of the tarball `file` of `name` must be, as far as it is known.
+    """What is known of the tarball `file` of `name` before it is fetched.
 
-    `digest` is the SHA-512 (64 bytes), `shasum` the hex SHA-1 of old packages, `url` where the upstream keeps it,
-    `ref` the torrent from its publisher's checked record, with the publisher's `seeders`.
+    `digest` is its SHA-512 (64 bytes), `shasum` the hex SHA-1 of old packages, `url` its URL at the upstream, `ref` its
+    torrent in the publisher's snapshot, with the `seeders` in the publisher's record.
     """
 
     name: str
@@ -37,15 +37,16 @@ class Expected:
     seeders: tuple[Endpoint, ...] = ()
     restricted: bool = False
     vouched: bool = False
-    """Whether `digest` stands in the packument, and is not only what a client says."""
+    """Whether `digest` is in the packument, and not only demanded by a client."""
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """The tarball's name in messages."""
         return f"{self.file} of {self.name}"
 
     def check(self, strong: "hashlib._Hash", weak: "hashlib._Hash") -> bytes:
-        """Return the SHA-512 of what the upstream sent. Raises IntegrityError when something else was promised."""
+        """Return the SHA-512 of what the upstream sent, given the SHA-512 (`strong`) and SHA-1 (`weak`) of it. Raises
+        IntegrityError when it is not `digest`, or, without a `digest`, the SHA-1 is not `shasum`."""
         digest = strong.digest()
         if self.digest is not None and digest != self.digest:
             raise IntegrityError(
@@ -62,8 +63,8 @@ class Expected:
 
 
 class ExpectedTarballs:
-    """Reads what packuments say of tarballs; the parsed ones used last are kept, since clients ask for one
-    tarball after the other of the same package."""
+    """Reads the properties of tarballs from packuments. The `kept` packuments used last are cached in parsed form,
+    since clients ask for several tarballs of one package in a row."""
 
     def __init__(
         self, packuments: PackumentDelivery, ownership: Ownership, signatures: Signatures, *, kept: int = 64
@@ -74,9 +75,10 @@ class ExpectedTarballs:
         self._parsed: LRUCache[str, tuple[bytes, Packument]] = LRUCache(kept)
 
     async def expect(self, name: str, file: str, integrity: bytes | None) -> Expected:
-        """Gather what the bytes must be, asking others only when nothing else tells.
+        """Gather what is known of a tarball. The source of the packument is asked only when neither the stored one nor
+        the client tells the integrity.
 
-        `integrity` is the SHA-512 that the client demands, when it says so. Raises NotFoundError, BadSignatureError
+        `integrity` is the SHA-512 that the client demands, None if it does not. Raises NotFoundError, BadSignatureError
         when the registry did not sign what is known, and as `PackumentDelivery.find_whole` does.
         """
         stored = await self._packuments.stored(name)
@@ -99,7 +101,7 @@ class ExpectedTarballs:
     async def _read(
         self, packument: StoredPackument | FoundPackument, file: str, seeders: tuple[Endpoint, ...]
     ) -> Expected:
-        """Return what `packument` says of its tarball `file`.
+        """Return the properties of its tarball `file` in `packument`.
 
         Raises NotFoundError when it has no such tarball, BadSignatureError when the registry did not sign that.
         """
@@ -115,7 +117,7 @@ class ExpectedTarballs:
         ref = None
         if torrent is not None and digest is not None:
             ref = BlobRef(bytes.fromhex(torrent[0]), bytes.fromhex(torrent[1]), torrent[2], digest)
-        # Only the upstream may say where its tarballs are: a mirror could send us anywhere.
+        # Only the upstream's own packument gives a URL to fetch from: a mirror's could name any server.
         from_upstream = isinstance(packument, StoredPackument) and is_upstreams_origin(packument.origin)
         url = upstream_tarball(manifest) if from_upstream else None
         return Expected(

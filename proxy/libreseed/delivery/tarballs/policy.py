@@ -1,4 +1,4 @@
-"""The policy applied to tarballs, whoever asks for one and from wherever it would come."""
+"""Applies the policy to requests for tarballs."""
 
 import logging
 
@@ -17,10 +17,10 @@ _AGAIN = 60.0
 
 
 class TarballPolicy:
-    """Decides by the version that a tarball belongs to, as its packument tells.
+    """Applies the policy to the version that a tarball belongs to by its packument.
 
-    Where name and number do not decide, and where a lock file could name other bytes than the version's, the packument
-    is fetched for it.
+    The packument is fetched for that where name and version do not decide, or where the client demands an integrity,
+    which may be that of another version.
     """
 
     def __init__(self, packuments: PackumentDelivery, ownership: Ownership, policing: Policing) -> None:
@@ -30,9 +30,9 @@ class TarballPolicy:
         self._unknown: TTLCache[tuple[str, str], bool] = TTLCache(10_000, _AGAIN)
 
     async def check(self, name: str, file: str, integrity: bytes | None) -> None:
-        """Raise ForbiddenError when the policy refuses the tarball `file` of `name`, or the bytes that are demanded.
+        """Raise ForbiddenError when the policy refuses the tarball `file` of `name`, or the demanded bytes.
 
-        `integrity`: the SHA-512 that the client demands, when it says so.
+        `integrity`: the SHA-512 that the client demands, None if it does not.
         """
         if not self._policing.concerns(name):
             return
@@ -49,7 +49,7 @@ class TarballPolicy:
         _check_bytes(judged, version, integrity)
 
     async def _judged(self, name: str, file: str, *, fetch: bool) -> Judged | None:
-        """Return the judged packument that knows `file`, None when there is none or it does not matter."""
+        """Return the filtered packument that has `file`, None when there is none or it does not matter."""
         stored = await self._packuments.stored(name)
         if stored is not None:
             judged = await self._policing.judge(name, stored.body, own=False)
@@ -58,7 +58,7 @@ class TarballPolicy:
         if not (fetch and self._ownership.has_source(name)) or self._unknown.get((name, file)):
             return None
         try:
-            # What is stored may be older than the version.
+            # The stored packument may be from before the version was published.
             fresh = await self._packuments.refreshed(name)
             judged = await self._policing.judge(name, fresh.body, own=False)
         except LibreseedError as error:
@@ -70,7 +70,7 @@ class TarballPolicy:
         return None
 
     def _matters(self, name: str, file: str) -> bool:
-        """Tell whether more than the name and the version in it must be known of a tarball."""
+        """Tell whether metadata may lead to a refusal of a tarball."""
         return self._policing.about(name).needs_metadata(name, standard_version(name, file))
 
     def _check_unknown(self, name: str, file: str) -> None:
@@ -83,7 +83,7 @@ class TarballPolicy:
 
 
 def _check_bytes(judged: Judged, version: str, demanded: bytes | None) -> None:
-    """Refuse other bytes than those that were judged: under the name of one version they may be another's."""
+    """Raise ForbiddenError when the demanded SHA-512 is not the version's: the bytes may be those of a refused one."""
     try:
         promised = parse_integrity(judged.integrities[version])
     except InvalidInputError:

@@ -1,4 +1,4 @@
-"""One tarball from the swarm or the upstream, whichever has it first."""
+"""Fetches a tarball from the swarm, and, as a hedged request, from the upstream too; the first to deliver wins."""
 
 import asyncio
 
@@ -28,10 +28,10 @@ class TarballRace:
         self._hedge = hedge
 
     async def fetch(self, expected: Expected, download: SharedDownload) -> tuple[Source, Got]:
-        """Fetch a tarball, check and store it; return where it came from. What is large is offered to the `download`
-        as it comes.
+        """Fetch a tarball, check and store it; return its source, and its blob or bytes. A large one is offered to the
+        `download` as a stream.
 
-        Raises NotFoundError, UnavailableError, IntegrityError, SwarmError, StoreError: the one that tells most.
+        Raises NotFoundError, UnavailableError, IntegrityError, SwarmError, StoreError: of several the most informative.
         """
         attempts: dict[asyncio.Task[Got], Source] = {}
         try:
@@ -103,7 +103,7 @@ def _absent(expected: Expected) -> NotFoundError:
 
 
 def _worst(errors: list[LibreseedError]) -> LibreseedError:
-    """Return the error that tells most: wrong bytes before silence before absence."""
+    """Return the most informative error: of wrong bytes, else of no answer, else of absence."""
     for kind in (IntegrityError, UnavailableError):
         for error in errors:
             if isinstance(error, kind):

@@ -1,4 +1,4 @@
-"""Tarballs that are in the store already. Whose they are is asked anew, for that may have changed since."""
+"""Finds tarballs in the store. The owner of their name is checked anew, since it may have changed."""
 
 from dataclasses import replace
 
@@ -22,9 +22,9 @@ class StoredTarballs:
         self._expected = expected
 
     async def find(self, name: str, file: str, integrity: bytes | None, *, whole: bool) -> FoundTarball | None:
-        """Return the stored tarball `file` of `name`, None when there is none with the SHA-512 that is demanded.
+        """Return the stored tarball `file` of `name`, None when there is none, or none with the demanded SHA-512.
 
-        With `whole`, as a file; otherwise as bytes when they are at hand without waiting for the disk.
+        With `whole`, as a file; otherwise as bytes when they are in the page cache.
         """
         digest = self._catalogue.tarball(name, file)
         ref = self._seeding.find(digest) if digest is not None else None
@@ -40,10 +40,10 @@ class StoredTarballs:
         return FoundTarball("store", ref.length, file=self._seeding.path(ref.sha512), digest=ref.sha512)
 
     async def find_expected(self, expected: Expected, claimed: bytes | None) -> BlobRef | None:
-        """Return the blob that a tarball is expected to be, if it is held, and name it as that tarball from now on.
+        """Return the blob with the expected SHA-512 if it is in the store, and save that it is this tarball; else None.
 
-        `claimed` is the SHA-512 that the client demands. What only the client claims opens nothing restricted: only
-        what everybody may have is given out by its hash alone.
+        `claimed` is the SHA-512 that the client demands. When the expected one is known only from the client, a
+        restricted blob is not returned, so that nobody gets one by knowing its hash.
         """
         digest = expected.digest
         if digest is None:
@@ -56,12 +56,12 @@ class StoredTarballs:
         return ref
 
     def with_bytes_at_hand(self, found: FoundTarball) -> FoundTarball:
-        """Return a tarball with its bytes if they are had without waiting for the disk, as with what has just come."""
+        """Return a tarball with its bytes if they are in the page cache, as those just stored are."""
         data = self._seeding.cached(found.digest) if found.file is not None and found.digest is not None else None
         return found if data is None else replace(found, data=data)
 
     async def _is_owners(self, name: str, file: str, ref: BlobRef) -> bool:
-        """Tell whether a stored tarball is that of the upstream declared for its name: what came before it was declared
-        may be a stranger's."""
+        """Tell whether a stored tarball is that of the upstream declared for its name; one stored before the
+        declaration may be from elsewhere."""
         expected = await self._expected.expect(name, file, None)
         return self._seeding.shared(ref.sha512) is None if expected.digest is None else expected.digest == ref.sha512

@@ -1,4 +1,4 @@
-"""Fetches tarballs from the upstream and keeps them, once they are checked."""
+"""Fetches tarballs from the upstream, checks and stores them."""
 
 import hashlib
 import logging
@@ -18,19 +18,19 @@ from libreseed.upstream.tarballs import TarballStream
 log = logging.getLogger(__name__)
 
 STREAM_FROM = 1 << 20
-"""Bytes from which on a tarball is passed on as it comes; smaller ones are whole before that would pay."""
+"""Bytes from which on a tarball is streamed to clients while it is fetched; for smaller ones that gains no time."""
 IN_MEMORY = 64 << 20
-"""Bytes up to which a tarball is passed on by way of memory when the disk is full."""
+"""Bytes up to which a tarball is served from memory when the disk is full."""
 
 _QUICK = 64 << 10
-"""Bytes that are hashed faster than a thread takes them over."""
+"""Bytes below which hashing takes less time than a hand-over to a thread."""
 
 Got = BlobRef | bytes
 """A blob of the store, or the checked bytes that it had no room for."""
 
 
 class UpstreamFetcher:
-    """`share`: whether what comes from there is seeded, unless it is restricted."""
+    """Fetches from the upstream. `share`: seed the tarballs, except restricted ones."""
 
     def __init__(self, upstream: Upstream | None, blobs: BlobStore, seeding: Seeding, *, share: bool) -> None:
         self._upstream = upstream
@@ -39,7 +39,7 @@ class UpstreamFetcher:
         self._share = share
 
     async def fetch(self, expected: Expected, download: SharedDownload) -> Got:
-        """Return the expected tarball, kept; a large one is offered to the `download` as it comes.
+        """Fetch, check and store the expected tarball; a large one is offered to the `download` as a stream.
 
         Raises NotFoundError, UnavailableError, IntegrityError, StoreError.
         """

@@ -1,1 +1,1 @@
-"""Gets the tarballs of an install from a registry. What becomes of them is in `modules.unpack`."""
+"""Fetches the tarballs of an install from a registry. They are unpacked by `modules.unpack`."""

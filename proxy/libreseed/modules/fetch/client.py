@@ -1,4 +1,4 @@
-"""Fetches tarballs from the registry that answers on this machine."""
+"""An HTTP client of an npm registry, usually the node on this machine."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,9 +25,11 @@ from libreseed.packages.integrity import format_integrity
 
 CONNECTIONS = 16
 MAX_TARBALL = 2**30
+"""Bytes of a tarball."""
 ATTEMPTS = 3
 CHUNK = 256 * 1024
 MAX_ERROR = 64 * 1024
+"""Bytes that are read of an error's body."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=15, sock_read=90)
 _STATUS_TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -36,8 +38,8 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class RegistryClient:
-    """An npm registry by its URL. An asynchronous context manager; at most 16 requests at once. `headers` go along with
-    each, such as who asks."""
+    """A client of the npm registry at a URL, and an asynchronous context manager. It sends at most 16 requests at a
+    time, each with `headers`, such as `Authorization`."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         if not url.startswith(("http://", "https://")):
@@ -61,7 +63,7 @@ class RegistryClient:
         await self._session.close()
 
     async def ping(self) -> None:
-        """Find out whether a registry is there, as `npm ping` does. Raises UnavailableError when none answers."""
+        """Ask for `/-/ping`, as `npm ping` does. Raises UnavailableError when no registry answers."""
         try:
             async with self._session.get(f"{self.url}/-/ping", timeout=_STATUS_TIMEOUT) as response:
                 if response.status == 200:
@@ -71,7 +73,7 @@ class RegistryClient:
         raise nobody_answers(self.url)
 
     async def status(self) -> dict[str, Any] | None:
-        """Return what the node there says of itself, or None from a registry of another kind.
+        """Return the status of the node there (`node.status`), None from a registry that is no LibreSeed node.
 
         Raises UnavailableError when none answers.
         """
@@ -87,9 +89,9 @@ class RegistryClient:
         raise nobody_answers(self.url)
 
     async def log_in(self, name: str, password: str) -> str:
-        """Log in, or make the account when there is none of that name, as npm does, and return a token.
+        """Log in, or make the account if there is none of that name, as npm does, and return a token.
 
-        Raises UnauthorizedError: not with this password; UnavailableError: no answer that makes sense.
+        Raises UnauthorizedError when the registry refuses, UnavailableError when it does not answer as expected.
         """
         url = f"{self.url}/-/user/org.couchdb.user:{quote(name, safe='')}"
         reason = "it gave no token"
@@ -108,9 +110,9 @@ class RegistryClient:
         raise UnavailableError(f"Nobody could be logged in at {self.url}: {reason}.", hint="Try again later.")
 
     async def info(self, name: str, wanted: str) -> dict[str, Any]:
-        """Return what the node there knows of a version, dist-tag or range of a package.
+        """Return the node's description of a version, dist-tag or range of a package (`PackageInfo.describe`).
 
-        Raises NotFoundError: there is none; UnavailableError: no node answers, or it cannot tell.
+        Raises NotFoundError: there is no such version; UnavailableError: no node answers, or it cannot tell.
         """
         url = f"{self.url}/-/libreseed/info/{quote(name, safe='@/')}/{quote(wanted, safe='')}"
         try:
@@ -151,8 +153,9 @@ class RegistryClient:
 
         That is the answer's `X-Libreseed-Source`, or "registry" when it has none.
 
-        The sha512 goes along in `pacote-integrity`, as npm sends it: with it the registry can ask the swarm without
-        knowing the package. Raises NotFoundError, ForbiddenError, UnavailableError, IntegrityError (over 1 GiB).
+        The sha512 is sent in the header `pacote-integrity`, as npm does, so that the node can fetch the tarball from
+        the swarm without a packument. Raises NotFoundError, ForbiddenError, UnavailableError, IntegrityError (over 1
+        GiB).
         """
         problem = ""
         for attempt in range(ATTEMPTS):
@@ -161,7 +164,7 @@ class RegistryClient:
             try:
                 async with self._slots:
                     return await self._try(package, target)
-            except _AgainError as error:
+            except _RetryError as error:
                 problem = str(error)
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = str(error) or "no answer in time"
@@ -175,7 +178,7 @@ class RegistryClient:
         headers = {"pacote-integrity": format_integrity(package.digest)} if package.digest else {}
         async with self._session.get(url, headers=headers) as response:
             if response.status in _RETRIED:
-                raise _AgainError(f"it answered {response.status}")
+                raise _RetryError(f"it answered {response.status}")
             if response.status == 403:
                 raise ForbiddenError(f"{self.url} refuses {package.name}@{package.version}: {await _reason(response)}")
             if response.status != 200:
@@ -197,7 +200,7 @@ class RegistryClient:
 
 
 async def _reason(response: aiohttp.ClientResponse) -> str:
-    """Return what the registry says in an error, as npm's registries do: `{"error": …}`."""
+    """Return the message of an error response, `{"error": message}` as npm's registry sends it."""
     try:
         match orjson.loads(await response.content.read(MAX_ERROR)):
             case {"error": str(reason)}:
@@ -207,5 +210,5 @@ async def _reason(response: aiohttp.ClientResponse) -> str:
     return f"it answered {response.status}, and does not say why."
 
 
-class _AgainError(Exception):
-    """The registry asks to try again."""
+class _RetryError(Exception):
+    """An attempt failed in a way that a retry may overcome."""

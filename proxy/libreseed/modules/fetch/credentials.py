@@ -12,9 +12,9 @@ _USER_FILE = "npm_config_userconfig"
 
 
 def authorization(url: str, project: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the header that logs in at the registry `url`, {} when npm has no token for it. Blocks.
+    """Return the header `Authorization` for the registry `url`, {} when npm has no token for it. Blocks.
 
-    The project's `.npmrc` comes before the user's, and the token of a longer path before that of a shorter one.
+    The project's `.npmrc` takes precedence over the user's, and the token of a longer path over that of a shorter one.
     """
     environment = os.environ if environment is None else environment
     names = {key.lower(): value for key, value in environment.items() if value}
@@ -24,7 +24,7 @@ def authorization(url: str, project: Path, environment: Mapping[str, str] | None
         tokens |= {
             key: value
             for key, value in read_ini(file, environment).items()
-            # A variable that is not set stays in the text, as for npm.
+            # A `${NAME}` of an unset variable stays in the text, as with npm; that is no token.
             if isinstance(value, str) and value.isprintable() and "${" not in value
         }
     token = next((tokens[key] for key in _keys(url) if tokens.get(key)), None)
@@ -32,7 +32,7 @@ def authorization(url: str, project: Path, environment: Mapping[str, str] | None
 
 
 def _keys(url: str) -> Iterator[str]:
-    """Yield the keys of a token for a URL: without its scheme, from the whole path to none."""
+    """Yield npm's keys of a token for a URL, without its scheme: first with the whole path, last without any."""
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
     while True:

@@ -1,4 +1,4 @@
-"""Gets the packages of an install and unpacks them into the staging, each as soon as it is there."""
+"""Fetches the packages of an install, and unpacks each into the staging folder as soon as its tarball is there."""
 
 import asyncio
 import os
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 PACKING_AT_ONCE = 4
 LINKED_IN_A_ROW = 16
-"""Packages that a process takes from the shared files before it tells how it went."""
+"""Packages in one job of a process that links files of the shared folder."""
 
 _HINT = "What was there before stays. Look at the entry in package-lock.json, and at: libreseed doctor"
 
 
 class Progress(Protocol):
-    """What an install tells while it works."""
+    """Receives the progress of an install."""
 
     def stage(self, text: str, total: int = 0) -> None:
-        """A new stage begins, with `total` packages to do."""
+        """Begin the next stage, with `total` packages to do."""
 
     def advance(self, source: str, size: int) -> None:
-        """One more package is done; `source` had its tarball, of which `size` bytes were read."""
+        """Count one more package; its tarball came from `source`, and `size` bytes of it were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """How many tarballs came from which source, and the optional packages that could not be had."""
+    """The number of tarballs by source, and the locations of optional packages that could not be fetched."""
 
     sources: Counter[str] = field(default_factory=Counter)
     absent: set[str] = field(default_factory=set)
@@ -50,16 +50,18 @@ async def fetch_all(
     packages: Sequence[LockedPackage],
     url: str,
     root: Path,
+    *,
     staging: Staging,
     progress: Progress,
     workers: Workers,
     shared: Shared | None = None,
 ) -> Fetched:
-    """Put every package into the staging, from the registry at `url`, or packed by npm in `root`.
+    """Unpack every package into the staging folder, from the registry at `url`, or packed by npm in the folder `root`.
 
-    With `shared` they are taken from the files there.
+    With `shared` they are taken from the unpacked packages there, which those that it lacks are added to.
 
-    Raises IntegrityError, NotFoundError, UnavailableError, StoreError: the first of them ends it.
+    Raises IntegrityError, NotFoundError, ForbiddenError, UnavailableError or StoreError at the first package that
+    fails.
     """
     fetched = Fetched()
     fetching = _Fetching(
@@ -73,7 +75,8 @@ async def fetch_all(
 
 
 _Linking = dict[str, asyncio.Task[set[str]]]
-"""Location -> what tells, of that package and others, the locations of those that were taken from the shared files."""
+"""Location -> the task that links that package and others from the shared folder; it returns the locations of those
+that were there."""
 
 
 class _Fetching:
@@ -82,6 +85,7 @@ class _Fetching:
         url: str,
         root: Path,
         staging: Staging,
+        *,
         progress: Progress,
         shared: Shared | None,
         workers: Workers,
@@ -123,7 +127,7 @@ class _Fetching:
                         downloads.create_task(self._download(client, package))
 
     def _link_ahead(self, packages: Sequence[LockedPackage], tasks: asyncio.TaskGroup) -> _Linking:
-        """Take what was unpacked before from there, before it is known whether the node allows it."""
+        """Start to link packages from the shared folder, before the node has told whether they are allowed."""
         linking: _Linking = {}
         if self._shared is not None:
             for at in range(0, len(packages), LINKED_IN_A_ROW):
@@ -132,13 +136,13 @@ class _Fetching:
         return linking
 
     async def _link(self, packages: Sequence[LockedPackage]) -> set[str]:
-        """Take those of the packages whose files are there, and return their locations."""
+        """Link those of the packages that are in the shared folder, and return their locations."""
         links = {each.location: link for each in packages if (link := self._way_to_link(each)) is not None}
         outcomes = await self._workers.link([*links.values()]) if links else []
         return {location for location, done in zip(links, outcomes, strict=True) if done}
 
     def _way_to_link(self, package: LockedPackage) -> Link | None:
-        """Return how to take a package from the shared files, if it is there."""
+        """Return the job that links a package from the shared folder, None when it is not there."""
         shared = self._sharing(package)
         if shared is None or package.digest is None:
             return None
@@ -146,7 +150,7 @@ class _Fetching:
         return Link(shared.way, entry, self._staging.part(package)) if os.access(entry, os.R_OK) else None
 
     def _settled(self, arrivals: Iterable[Arrival], waiting: dict[str, LockedPackage]) -> Iterator[Arrival]:
-        """Yield those that the node has; leave in `waiting` what it has not told of."""
+        """Yield the tarballs that the node has, and remove all that it has reported from `waiting`."""
         for arrival in arrivals:
             del waiting[arrival.package.location]
             if arrival.error is not None:
@@ -157,7 +161,7 @@ class _Fetching:
     async def _take_arrivals(
         self, arrivals: Sequence[Arrival], linking: _Linking, tasks: asyncio.TaskGroup
     ) -> dict[str, LockedPackage]:
-        """See to it that what the node has gets into the staging; return what is to be downloaded, by location."""
+        """Unpack the tarballs that the node has; return by location the packages that are to be downloaded."""
         elsewhere = {}
         for arrival in arrivals:
             package = arrival.package
@@ -196,7 +200,7 @@ class _Fetching:
         except LibreseedError as error:
             self._do_without(package, error)
             return
-        # What npm packs from git or a folder need not have the bytes of another day; the commit is its proof.
+        # What npm packs from git or a folder need not be the same bytes each time; git's commit id identifies it.
         repacked = tarball.is_relative_to(folder) and not package.origin.startswith("http")
         source = package.origin.partition(":")[0].partition("+")[0]
         await self._take(package, tarball, source, None if repacked else package.digest)
@@ -210,13 +214,14 @@ class _Fetching:
         self._count(source, size)
 
     def _do_without(self, package: LockedPackage, error: LibreseedError) -> None:
-        """An optional package may be missing, as for npm; but wrong bytes end the install."""
+        """Note that a package is absent if it is optional, as npm does; otherwise, and for wrong bytes, raise the
+        error."""
         if not package.optional or isinstance(error, IntegrityError):
             raise error
         self._fetched.absent.add(package.location)
 
 
 def _first(group: ExceptionGroup) -> Exception:
-    """Return the first of the errors that happened side by side."""
+    """Return the first error in a group of groups."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, ExceptionGroup) else error

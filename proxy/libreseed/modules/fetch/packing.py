@@ -9,13 +9,14 @@ from libreseed.modules.lock.entry import LockedPackage
 from libreseed.npm import complaints, run_npm
 
 TIMEOUT = 600.0
+"""Seconds for `npm pack`."""
 
 
 async def pack(package: LockedPackage, root: Path, folder: Path, *, timeout: float = TIMEOUT) -> Path:
-    """Pack what the package's `origin` names into a new `folder` and return the tarball, unchecked; a tarball in the
-    project is returned as it is.
+    """Pack the package that `origin` names into a new `folder`, and return the unchecked tarball. When `origin` is a
+    tarball in the project, that is returned itself.
 
-    `root` is the project's folder, which paths start from. Raises UnavailableError.
+    `root` is the project's folder, which relative paths start from. Raises UnavailableError.
     """
     command = ["pack", "--json", "--ignore-scripts", "--loglevel=error", f"--pack-destination={folder}"]
     own = root / package.origin.removeprefix("file:")

@@ -1,7 +1,8 @@
-"""Asks a node for all tarballs of a lock file at once, and learns of each as soon as the node has it.
+"""Requests all tarballs of a lock file from a node at once; the node reports each as soon as it has it
+(`registry.packages.prefetch`).
 
-A node on this machine names its store, so that the tarballs are read from there and not sent. What the store gives
-is checked like anything else.
+A node on this machine names its store, so that the tarballs are read from there instead of being sent. They are checked
+like all others.
 """
 
 import asyncio
@@ -23,19 +24,19 @@ from libreseed.modules.lock.entry import LockedPackage
 
 PATH = "/-/libreseed/prefetch"
 TIMEOUT = 300.0
-"""Seconds without a word from the node after which it is given up."""
+"""Seconds without a report from the node after which the request fails."""
 
 _GONE = frozenset({400, 401, 403, 404})
 
 _Item = bytes | LibreseedError | None
-"""A line of the answer, why there is none, or its end."""
+"""A line of the answer, the error that it ended with, or None at its end."""
 _Put = Callable[[_Item], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A tarball that the node has now: its source, and the folder of the node's store if it can be read here. Or why
-    it will not come."""
+    """The node's report of one tarball: its source, and the folder of the node's store if it is on this machine; or the
+    error for which it cannot be had."""
 
     package: LockedPackage
     source: str = ""
@@ -43,7 +44,7 @@ class Arrival:
     error: LibreseedError | None = None
 
     def find_file(self) -> Path | None:
-        """Return the tarball's file, if it can be read here. Blocks."""
+        """Return the tarball's file in the node's store, None when it cannot be read. Blocks."""
         if not self.store or self.package.digest is None:
             return None
         name = self.package.digest.hex()
@@ -54,12 +55,11 @@ class Arrival:
 async def prefetch(
     url: str, packages: Sequence[LockedPackage], headers: Mapping[str, str] | None = None
 ) -> AsyncGenerator[list[Arrival], None]:
-    """Yield what becomes of the packages' tarballs, all that is known by now at a time; nothing when the registry at
-    `url` is no node of LibreSeed.
+    """Yield the node's reports of the packages' tarballs, each time all that have arrived since; none when the registry
+    at `url` is no LibreSeed node.
 
-    `headers` go along, such as who asks.
-
-    Raises UnavailableError: no answer, or it broke off.
+    `headers` are sent with the request, such as `Authorization`. Raises UnavailableError: no answer, or an incomplete
+    one.
     """
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[_Item] = asyncio.Queue()
@@ -86,12 +86,12 @@ async def prefetch(
                     arrivals.append(_arrival(packages[line["number"]], line, store))
             yield arrivals
     finally:
-        _hang_up(connection)
+        _abort(connection)
         await reading
 
 
 async def _waiting(queue: asyncio.Queue[_Item]) -> list[_Item]:
-    """Wait for an item, and return all that are there then."""
+    """Wait for an item, and return all that are queued then."""
     items = [await queue.get()]
     while not queue.empty():
         items.append(queue.get_nowait())
@@ -113,7 +113,7 @@ def _read(
     headers: Mapping[str, str],
     put: _Put,
 ) -> None:
-    """Hand on the answer line by line, and None at its end. Runs in a thread."""
+    """Request the tarballs and `put` the answer line by line, then None or an error. Runs in a thread."""
     wanted = [[package.name, package.file, (package.digest or b"").hex()] for package in packages]
     path = urlsplit(url).path.rstrip("/") + PATH
     ended = False
@@ -129,14 +129,14 @@ def _read(
                     if not ended:
                         put(line)
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-        # The last two: the connection was closed by `_hang_up` while it was read.
+        # The last two: the connection was closed by `_abort` while it was read.
         put(UnavailableError(f"{url} gave no answer: {error}.", hint="Is it running? See: libreseed status"))
         return
     put(None if ended else UnavailableError(f"{url} broke off its answer.", hint="Try again."))
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    """End the answer that the thread may still be waiting for."""
+def _abort(connection: http.client.HTTPConnection) -> None:
+    """Close the connection, which ends a read of the thread."""
     if (sock := connection.sock) is not None:
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Asks whether a registry answers. The standard library does, which is quicker to load than the HTTP client."""
+"""Asks whether a registry answers, by the standard library, which is imported faster than the HTTP client."""
 
 import asyncio
 import http.client
@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 from libreseed.errors import InvalidInputError, UnavailableError
 
 TIMEOUT = 10.0
+"""Seconds for an answer."""
 
 
 def connect(url: str, *, timeout: float) -> http.client.HTTPConnection:
-    """Return a connection to the host of a registry's URL, not opened yet. Raises InvalidInputError."""
+    """Return a connection, not opened yet, to the host of a registry's URL. Raises InvalidInputError for another
+    URL."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -23,9 +25,9 @@ def connect(url: str, *, timeout: float) -> http.client.HTTPConnection:
 
 
 async def probe(url: str, *, timeout: float = TIMEOUT) -> None:
-    """Ask for the status page within `timeout` seconds; any answer but a failure of the server's will do.
+    """Ask the registry at `url` whether it answers with a status below 500 within `timeout` seconds.
 
-    Raises InvalidInputError, UnavailableError.
+    Raises InvalidInputError for another URL, UnavailableError when it does not.
     """
     connection = connect(url, timeout=timeout)
     status = await asyncio.to_thread(_status, connection, f"{urlsplit(url).path.rstrip('/')}/-/libreseed/status")
@@ -34,7 +36,7 @@ async def probe(url: str, *, timeout: float = TIMEOUT) -> None:
 
 
 def nobody_answers(url: str) -> UnavailableError:
-    """Return the error that says so."""
+    """Return the error for a registry that does not answer."""
     return UnavailableError(f"No LibreSeed registry answers at {url}.", hint="Start one with: libreseed serve")
 
 

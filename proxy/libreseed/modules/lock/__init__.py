@@ -1,1 +1,1 @@
-"""Reads package-lock.json, and lets npm write it. What is on the disk besides is not looked at."""
+"""Reads package-lock.json, and lets npm write it. The installed tree is not looked at."""

@@ -1,7 +1,7 @@
 """One entry of package-lock.json: a package in a folder, a link to a folder, or that folder.
 
-Everything in it is hostile input. A location is nested `node_modules/<name>`, at the root of the project or in a
-folder of it, and what comes from elsewhere comes with a sha512, or from git with a commit.
+Everything in it is untrusted input. A location is nested `node_modules/<name>`, at the root of the project or in a
+folder of it. A package from elsewhere needs a sha512, or from git a full commit id.
 Source: npm's documentation of package-lock.json.
 """
 
@@ -30,7 +30,7 @@ _PATH = re.compile(r"file:[^\x00-\x1f]{1,2000}")
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a package asks for: name -> range, which the resolver has settled already."""
+    """The dependencies of a package: name -> range. The lock file has resolved them already."""
 
     required: Mapping[str, str]
     optional: Mapping[str, str]
@@ -42,7 +42,8 @@ class LockedPackage:
 
     `location` is `node_modules/a/node_modules/@s/b`, after the `base` folder if there is one; `name` is the name on
     the registry, which differs from the folder's for an alias; `digest` is the tarball's 64-byte SHA-512, None for
-    what has no tarball, or one that is packed here. `origin` is what npm packs of `packed`, and where a `link` leads.
+    a package without tarball, or with one that is packed here. `origin` is what npm packs of `packed`, and the target
+    of a `link`.
     """
 
     location: str
@@ -88,7 +89,7 @@ def names_of(location: str) -> list[str]:
 
 
 def is_inside(path: str) -> bool:
-    """Tell whether a path of `/` leads to a folder below the project's, in its plainest form."""
+    """Tell whether a path with `/` is a normalised relative one, to a folder below the project's."""
     return not (
         path.startswith("/") or {"", ".", ".."} & set(path.split("/")) or re.search(r"[\\\x00-\x1f:]", path) is not None
     )
@@ -149,7 +150,7 @@ def read_entry(entry: Entry) -> LockedPackage:
     """Return the package that an entry describes. Raises InvalidInputError."""
     kind, origin = _kind(entry)
     if kind == "folder":
-        name = entry.text("name") or posixpath.basename(entry.location)  # only to be shown
+        name = entry.text("name") or posixpath.basename(entry.location)  # for messages only
     else:
         folders = names_of(entry.location)
         name = check_name(entry.text("name") or folders[-1])
@@ -215,7 +216,7 @@ def _digest(entry: Entry, kind: Kind, origin: str) -> bytes | None:
 
 
 def _tarball_file(entry: Entry, name: str, version: str) -> str:
-    """Return the tarball's file name on the registry; some old ones do not follow the rule."""
+    """Return the tarball's file name on the registry, which is not npm's for some old packages."""
     resolved = entry.text("resolved")
     if not resolved:
         return tarball_file(name, version)

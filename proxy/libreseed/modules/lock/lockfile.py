@@ -18,11 +18,11 @@ from libreseed.modules.project import Project
 MAX_BYTES = 64 * 2**20
 MAX_PACKAGES = 100_000
 SHIMS_LOCATION = "node_modules/libreseed"
-"""Rendered by LibreSeed itself, whatever the lock file says about it."""
+"""The location of the shims, which LibreSeed renders itself, whatever the lock file has there."""
 
 _SHIMS_FOLDER = ".libreseed_modules/node_modules/libreseed"
 SHIMS_RANGE = f"file:{_SHIMS_FOLDER}"
-"""How a package.json may ask for the shims."""
+"""The range of the dependency on the shims in package.json."""
 
 _NO_DEPENDENCIES = Dependencies({}, {})
 _ASKED_FOR = (
@@ -36,8 +36,8 @@ _ASKED_FOR = (
 
 @dataclass(frozen=True, slots=True)
 class Lockfile:
-    """`packages` by location, links and the folders that they lead to among them; `root` is what the project itself
-    depends on, `asked` the same as npm wrote it down, by kind, for the project ("") and each folder; `digest` is the
+    """`packages` by location, with links and the folders that they lead to; `root` are the project's own dependencies;
+    `asked` are the fields of package.json that npm copied, for the project ("") and each folder; `digest` is the
     SHA-256 of the file."""
 
     root: Dependencies
@@ -46,14 +46,15 @@ class Lockfile:
     digest: bytes
 
     def dependencies(self, location: str) -> Dependencies:
-        """Return what the package there depends on; "" is the project. A link has none of its own."""
+        """Return the dependencies of the package at a location, "" for the project. A link has none of its own."""
         if not location:
             return self.root
         package = self.packages[location]
         return package.dependencies if package.kind != "link" else _NO_DEPENDENCIES
 
     def find(self, source: str, name: str) -> str | None:
-        """Return where Node finds `name` from the package at `source`: nearest folder first, then upwards."""
+        """Return the location that Node resolves `name` to from the package at `source`, or None: the nearest
+        `node_modules` upwards that has it."""
         folder = source
         while True:
             candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
@@ -67,7 +68,7 @@ class Lockfile:
                 folder = folder.rpartition("/")[0]
 
     def missing(self) -> str | None:
-        """Return a sentence about a dependency that the lock file has no package for, or None."""
+        """Return a sentence about a dependency that no package in the lock file satisfies, or None."""
         for source in ("", *(place for place, package in self.packages.items() if package.kind != "folder")):
             for name, range_ in self.dependencies(source).required.items():
                 found = self.find(source, name) is not None or range_ == SHIMS_RANGE
@@ -77,7 +78,7 @@ class Lockfile:
 
 
 def asked_for(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a package.json asks for as npm writes it down in a lock file's entry of the project."""
+    """Return the fields of a package.json that npm copies into a lock file's entry of the project, as it does."""
     asked = {key: manifest[key] for key in _ASKED_FOR if isinstance(manifest.get(key), dict) and manifest[key]}
     optional = asked.get("optionalDependencies", {})
     if "dependencies" in asked:
@@ -127,7 +128,7 @@ def read_lockfile(text: bytes) -> Lockfile:
 
 
 def _check_folders(packages: Mapping[str, LockedPackage], root: Dependencies) -> None:
-    """Raise InvalidInputError when a link or folder is not of this project, and not asked for by package.json."""
+    """Raise InvalidInputError for a link or folder outside of this project that package.json does not ask for."""
     named = {
         posixpath.normpath(range_.partition(":")[2] or range_)
         for range_ in (*root.required.values(), *root.optional.values())

@@ -1,4 +1,4 @@
-"""What the Node on the PATH says of itself and of the system that it runs on."""
+"""The platform and version of the Node on the PATH."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from libreseed.processes import run
 PROBE_TIMEOUT = 20.0
 
 _SMALLEST = 16 << 20
-"""Bytes. What is smaller may be a version manager's stand-in, which starts another Node from folder to folder."""
+"""Bytes. A smaller `node` may be a version manager's shim, which starts another Node depending on the folder."""
 _PROBE = """
 process.report.excludeNetwork = true;
 const linux = process.platform === 'linux';
@@ -36,8 +36,8 @@ class Platform:
 
 
 async def detect_platform(cache: Path, *, timeout: float = PROBE_TIMEOUT) -> Platform:
-    """Ask the `node` on the PATH, which may be of another architecture than this process; its answer is kept in the
-    file `cache` for as long as the program stays the same.
+    """Ask the `node` on the PATH, which may be of another architecture than this process. Its answer is cached in the
+    file `cache` until the program changes.
 
     Raises UnavailableError: no Node, or no answer within `timeout` seconds.
     """
@@ -58,6 +58,6 @@ async def detect_platform(cache: Path, *, timeout: float = PROBE_TIMEOUT) -> Pla
 
 
 def _identity(node: str) -> tuple[str, int, int] | None:
-    """Return what differs when the program does, or None where that cannot be told."""
+    """Return path, modification time and size of the program, None where these do not identify it."""
     found = identity(Path(node).resolve())
     return found if found[2] >= _SMALLEST else None

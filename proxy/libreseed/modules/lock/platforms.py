@@ -1,7 +1,7 @@
-"""Which packages of a lock file are left out on this machine, by npm's rules.
+"""Selects the packages of a lock file that are left out on this machine, by npm's rules.
 
-An optional package for another system is left out, with those that cannot do without it and those that
-only it needs. Source: npm's `npm-install-checks` and `@npmcli/arborist` (optional sets).
+An optional package for another system is left out, together with the packages that require it and those that only it
+requires. Source: npm's `npm-install-checks` and `@npmcli/arborist` (optional sets).
 """
 
 from collections import defaultdict
@@ -89,7 +89,7 @@ class _Edge(NamedTuple):
 
 
 class _Graph:
-    """Who depends on whom; a link depends on the folder that it leads to."""
+    """The graph of dependencies; a link depends on the folder that it leads to."""
 
     def __init__(self, lockfile: Lockfile) -> None:
         self.outgoing: dict[str, list[_Edge]] = defaultdict(list)
@@ -109,7 +109,7 @@ class _Graph:
         self.incoming[edge.target].append(edge)
 
     def optional_set(self, location: str, left_out: set[str]) -> set[str]:
-        """Return what goes when this optional package goes; `left_out` has gone before."""
+        """Return the locations to leave out along with an optional package; those in `left_out` are so already."""
         failing = _closure({location}, lambda node: (e.source for e in self.incoming[node] if not e.optional))
         failing.discard("")
         going = _closure(set(failing), lambda node: (e.target for e in self.outgoing[node]))

@@ -1,4 +1,4 @@
-"""Resolution is npm's: its own resolver writes package.json and package-lock.json, and installs nothing."""
+"""Resolves dependencies by npm, which writes package.json and package-lock.json without installing anything."""
 
 import asyncio
 import os
@@ -16,6 +16,7 @@ from libreseed.modules.project import Project
 from libreseed.npm import complaints, default_registry, run_npm
 
 TIMEOUT = 900.0
+"""Seconds for npm to resolve."""
 _CONFIG_TIMEOUT = 60.0
 
 _LOCK_ONLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
@@ -28,9 +29,9 @@ _NETWORK_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to change before an install: npm's command (`install`, `uninstall` or `update`), what follows it as
-    arguments, and options of npm's such as `--save-dev`. `workspaces` are those to change, by name or folder, none for
-    the project itself. The default changes nothing but brings the lock file up to date."""
+    """A change of package.json before an install: npm's command (`install`, `uninstall` or `update`), its arguments,
+    and its options such as `--save-dev`. `workspaces` are those to change, by name or folder, none for the project
+    itself. The default only brings the lock file up to date."""
 
     command: str = "install"
     specs: Sequence[str] = ()
@@ -39,14 +40,15 @@ class Change:
 
     @property
     def is_wanted(self) -> bool:
-        """Tell whether something certain is asked for, and not just what package.json says."""
+        """Whether anything beyond the present package.json is asked for."""
         return self.command != "install" or bool(self.specs)
 
 
 def check_spec(spec: str) -> str:
-    """Return `spec` when npm may be asked for it: `name`, `name@range`, `alias@npm:name@range`, a folder, git, a URL.
+    """Return `spec` when it is safe as an argument of npm's: `name`, `name@range`, `alias@npm:name@range`, a folder,
+    git, a URL.
 
-    Raises InvalidInputError.
+    Raises InvalidInputError: empty, over 2001 characters, an option, or with control characters.
     """
     if not _SPEC.fullmatch(spec):
         raise InvalidInputError(f"{spec[:120]!r} does not ask for a package.", hint="Write it like name@^1.2.3")
@@ -55,7 +57,7 @@ def check_spec(spec: str) -> str:
 
 @contextmanager
 def restored_on_failure(project: Project, *manifests: Path) -> Iterator[None]:
-    """Put package.json, the lock file and other `manifests` back as they were when the body raises."""
+    """Restore package.json, the lock file and other `manifests` when the body raises."""
     paths = (project.manifest, project.lockfile, *manifests)
     before = [_content(path) for path in paths]
     try:
@@ -68,7 +70,7 @@ def restored_on_failure(project: Project, *manifests: Path) -> Iterator[None]:
 
 @contextmanager
 def _kept_as_it_is(path: Path) -> Iterator[None]:
-    """Undo what the body does to a file: npm records there what it did not install."""
+    """Undo the body's changes of a file, in which npm records packages that it has not installed."""
     before = _content(path)
     try:
         yield
@@ -78,7 +80,7 @@ def _kept_as_it_is(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _without_shims_link(project: Project) -> Iterator[None]:
-    """Hide our link in node_modules: without a lock file npm takes what it finds there for a dependency."""
+    """Move our link in node_modules away during the body, since npm without a lock file takes it for a dependency."""
     link = project.root / "node_modules" / "libreseed"
     if project.lockfile.exists() or not link.is_symlink():
         yield
@@ -103,12 +105,12 @@ def _put_back(path: Path, content: bytes | None) -> None:
 
 
 async def resolve(project: Project, registry: str, change: Change, *, timeout: float = TIMEOUT) -> None:
-    """Make a change to package.json, and bring package-lock.json into line with it.
+    """Make a change to package.json, and bring package-lock.json up to date with it.
 
     `registry` is a URL. Raises InvalidInputError, NotFoundError, or UnavailableError: no npm, no answer from the
     registry, or not done within `timeout` seconds.
     """
-    # npm is told its project by a package.json there: with --prefix it would pass over the machine's own npmrc.
+    # npm finds its project by a package.json in the folder: with --prefix it would ignore the global npmrc.
     if not project.manifest.exists():
         await asyncio.to_thread(write_whole, project.manifest, b"{}\n")
     command = [change.command, *_LOCK_ONLY, *change.options, "--loglevel=error", "--registry", registry]
@@ -122,7 +124,7 @@ async def resolve(project: Project, registry: str, change: Change, *, timeout: f
 
 
 def explain(errors: str) -> LibreseedError:
-    """Turn what npm wrote to stderr into one error of ours."""
+    """Return the error that npm's output on stderr describes."""
     match = _CODE.search(errors)
     code = match[1] if match else ""
     reason = "\n".join(complaints(errors)[:20]) or code or "no reason"
@@ -135,10 +137,10 @@ def explain(errors: str) -> LibreseedError:
 
 
 async def _make_portable(lockfile: Path, registry: str) -> None:
-    """Make the tarball URLs that point to our registry point to npm's default one.
+    """Replace this registry's URL by that of npm's default registry in the tarball URLs of a lock file.
 
-    npm reads the default registry's URL in a lock file as "the registry that is configured", so the project still
-    installs without LibreSeed, and on a machine where it has another port.
+    npm reads the default registry's URL there as "the configured registry". So the project also installs without
+    LibreSeed, or where that is on another port.
     """
     ours = registry.rstrip("/").encode() + b"/"
     text = await asyncio.to_thread(lockfile.read_bytes)

@@ -1,7 +1,8 @@
-"""Which packages of a lock file belong on this machine, worked out once for each lock file.
+"""Selects the packages of a lock file that belong on this machine, and caches that for each lock file.
 
-It follows from the bytes of the lock file, the Node that is here and what the user leaves out, so it is kept in the
-user's cache folder: reading and checking a large lock file takes longer than all else before an install can begin.
+The selection depends on the bytes of the lock file, the Node on the PATH, and the kinds that the user omits. It is kept
+in the user's cache folder, because parsing and checking a large lock file takes most of the time before an install can
+begin.
 """
 
 import asyncio
@@ -20,19 +21,19 @@ from libreseed.modules.lock.node_platform import Platform, detect_platform
 from libreseed.modules.project import Project
 
 KEPT_FOR = 30 * 86400.0
-"""Seconds after which a selection is worked out anew."""
+"""Seconds after which a cached selection expires."""
 
 _FIELDS = ("location", "name", "version", "file", "kind", "origin", "bin", "optional", "has_install_script")
-"""What of a package, besides its digest, an install needs to know once it is clear that it belongs here."""
+"""The fields of a package that are cached, besides its digest: those that an install needs after the selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`packages` that belong here, each link with the version and commands of the folder that it leads to; `left_out`
-    is how many optional ones are for other systems than `platform`, None when none asks for a system; `asked` as in
-    `Lockfile`.
+    """The selected `packages`, links with the version and commands of the folder that they lead to. `left_out`: the
+    number of optional packages for other systems than `platform`, which is None when no package is for certain systems.
+    `asked` as in `Lockfile`.
 
-    Of a package that was recalled only its digest and `_FIELDS` are known; the others say why it belongs here.
+    A package from the cache has only its digest and `_FIELDS`; the other fields have served the selection.
     """
 
     packages: Sequence[LockedPackage]
@@ -42,13 +43,13 @@ class Selection:
 
 
 async def select(lockfile: Lockfile, omit: Collection[str]) -> Selection:
-    """Decide what belongs here, and keep that unless the lock file lacks something. `omit` are the kinds to leave out:
-    "dev", "optional", "peer".
+    """Select the packages for this machine, and cache the selection unless the lock file lacks a package. `omit` are
+    the kinds to leave out: "dev", "optional", "peer".
 
     Raises InvalidInputError: a package for another system that is not optional. Raises UnavailableError: Node does not
     say which system this is.
     """
-    from libreseed.modules.lock.platforms import omitted, unsuitable  # not needed for what is recalled
+    from libreseed.modules.lock.platforms import omitted, unsuitable  # not needed for a cached selection
 
     unwanted = omitted(lockfile, omit)
     wanted = {place: package for place, package in lockfile.packages.items() if place not in unwanted}
@@ -66,12 +67,13 @@ async def select(lockfile: Lockfile, omit: Collection[str]) -> Selection:
     return selection
 
 
-async def recall_selection(project: Project, omit: Collection[str]) -> Selection | None:
-    """Return what was selected before from the project's lock file as it is now, which lacks nothing then; else None.
+async def cached_selection(project: Project, omit: Collection[str]) -> Selection | None:
+    """Return the cached selection of the project's lock file as it is now, None without one. Such a lock file lacks no
+    package.
 
     Raises UnavailableError as `select`.
     """
-    selection = await asyncio.to_thread(_recall, project, omit)
+    selection = await asyncio.to_thread(_read_cached, project, omit)
     return selection if selection is None or selection.platform in (None, await _platform()) else None
 
 
@@ -80,7 +82,7 @@ async def _platform() -> Platform:
 
 
 def _with_its_folder(package: LockedPackage, packages: Mapping[str, LockedPackage]) -> LockedPackage:
-    """Give a link the version and commands of the folder that it leads to."""
+    """Return a link with the version and commands of the folder that it leads to."""
     folder = packages.get(package.origin) if package.kind == "link" else None
     return package if folder is None else replace(package, version=folder.version, bin=folder.bin)
 
@@ -104,7 +106,7 @@ def _keep(digest: bytes, omit: Collection[str], selection: Selection) -> None:
     drop_old(place.parent, KEPT_FOR)
 
 
-def _recall(project: Project, omit: Collection[str]) -> Selection | None:
+def _read_cached(project: Project, omit: Collection[str]) -> Selection | None:
     try:
         digest = hashlib.sha256(project.lockfile.read_bytes()).digest()
     except OSError:
@@ -116,5 +118,5 @@ def _recall(project: Project, omit: Collection[str]) -> Selection | None:
             for row in rows
         ]
         return Selection(packages, left_out, platform and Platform(**platform), asked)
-    except (TypeError, ValueError, LookupError):  # nothing was kept, or nothing that can be read
+    except (TypeError, ValueError, LookupError):  # nothing is cached, or in another form
         return None

@@ -1,4 +1,4 @@
-"""Install scripts: run for the packages that package.json's `allowScripts` allows, and for nobody else.
+"""Install scripts of packages, which run only where package.json's `allowScripts` allows them.
 
 The field and its rules are npm's: `name` or `name@1.2.3` (also `name@1.2.3 || 1.2.4`) -> true or false; false wins;
 a package that came inside another's tarball never runs scripts. Source: npm's `npm approve-scripts`.
@@ -21,7 +21,8 @@ TIMEOUT = 1800.0
 
 
 def read_allowed(manifest: Mapping[str, Any]) -> dict[str, bool]:
-    """Return the field of a package.json. Raises InvalidInputError when it is no table of true and false."""
+    """Return the field `allowScripts` of a package.json. Raises InvalidInputError unless it is an object of
+    booleans."""
     allowed = manifest.get(FIELD, {})
     if not isinstance(allowed, dict) or not all(isinstance(value, bool) for value in allowed.values()):
         raise InvalidInputError(f"package.json has {FIELD!r} that is no table of true and false.")
@@ -29,12 +30,13 @@ def read_allowed(manifest: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def may_have_scripts(package: LockedPackage) -> bool:
-    """Tell whether a package has scripts that run when they are allowed; a bundled one's or a folder's never do."""
+    """Tell whether a package has install scripts that can be allowed, which those of bundled packages and folders
+    cannot."""
     return package.has_install_script and package.kind in ("registry", "packed")
 
 
 def is_allowed(package: LockedPackage, allowed: Mapping[str, bool]) -> bool | None:
-    """Tell whether a package's scripts may run; None when nobody has decided."""
+    """Tell whether a package's scripts may run; None when the field has no entry for it."""
     if package.kind not in ("registry", "packed"):
         return None
     decisions = [value for key, value in allowed.items() if _means(key, package)]
@@ -44,13 +46,14 @@ def is_allowed(package: LockedPackage, allowed: Mapping[str, bool]) -> bool | No
 def approve(
     packages: Iterable[LockedPackage], allowed: Mapping[str, bool], *, pin: bool
 ) -> tuple[dict[str, bool], list[LockedPackage]]:
-    """Return the field with these packages allowed, at their versions when `pin`, and those that it denies."""
+    """Return the field with these packages allowed, at their present versions with `pin`; and those of the packages
+    that it denies."""
     packages = list(packages)
     denied = [package for package in packages if is_allowed(package, allowed) is False]
     approved = [package for package in packages if package not in denied]
     keys = {_key(package, pin=pin) for package in approved}
     names = {package.name for package in approved if package.kind == "registry"}
-    # What an earlier approval said of other versions of theirs goes; lists of versions are somebody's own words.
+    # Earlier approvals of single versions are replaced. Lists of versions, which only users write, stay.
     kept = {
         key: value
         for key, value in allowed.items()
@@ -62,9 +65,9 @@ def approve(
 async def run_scripts(folder: Path, packages: Sequence[LockedPackage], *, timeout: float = TIMEOUT) -> None:
     """Run the install scripts of packages in `folder`, a `.libreseed_modules`, as `npm rebuild` does.
 
-    npm knows the order, the environment, and when node-gyp is wanted. Raises LibreseedError when one fails.
+    npm determines the order, the environment, and where node-gyp is needed. Raises ScriptError when one fails.
     """
-    # npm is told by name and version: of two places with the same, both are built.
+    # npm takes name and version: where a package is in two places, it builds both.
     specs = sorted({f"{package.inner.rpartition('node_modules/')[2]}@{package.version}" for package in packages})
     command = ["rebuild", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--bin-links=false"]
     command += ["--ignore-scripts=false", "--dangerously-allow-all-scripts"]
@@ -79,7 +82,7 @@ async def run_scripts(folder: Path, packages: Sequence[LockedPackage], *, timeou
 
 
 class ScriptError(UnavailableError):
-    """An install script failed; everything else is done."""
+    """An install script failed; the packages themselves are installed."""
 
 
 def _means(key: str, package: LockedPackage) -> bool:
@@ -103,7 +106,7 @@ def _key(package: LockedPackage, *, pin: bool) -> str:
 
 
 def write_allowed(manifest: Path, allowed: Mapping[str, bool]) -> None:
-    """Write the field into a package.json, with the indentation that the file has. Blocks; raises StoreError."""
+    """Write the field `allowScripts` into a package.json, keeping its indentation. Blocks; raises StoreError."""
     text = manifest.read_text()
     content = json.loads(text)
     content[FIELD] = dict(sorted(allowed.items()))

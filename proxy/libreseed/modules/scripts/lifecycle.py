@@ -1,4 +1,4 @@
-"""Scripts of the project's own that belong to an install: its workspaces' and those of its package.json.
+"""The install scripts of the project itself: those of its package.json and of its workspaces.
 
 Source: npm's documentation, "Life Cycle Operation Order", and what `npm ci` does.
 """
@@ -12,7 +12,7 @@ from libreseed.modules.scripts.install_scripts import ScriptError
 from libreseed.modules.workspaces import Workspace
 
 _OF_A_FOLDER = ("preinstall", "prepare", "install", "postinstall")
-"""What npm runs in a folder that is linked as a package, in this order: each in all folders before the next."""
+"""The scripts that npm runs in folders that are linked as packages: each in all folders before the next one."""
 _OF_THE_PROJECT = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
 
 

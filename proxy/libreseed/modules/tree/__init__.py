@@ -1,1 +1,1 @@
-"""Lays out one `.libreseed_modules` tree and swaps it in. Unpacking its packages is in `modules.unpack`."""
+"""Builds a `.libreseed_modules` tree and swaps it in. Its packages are unpacked by `modules.unpack`."""

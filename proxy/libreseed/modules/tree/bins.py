@@ -24,7 +24,7 @@ def link_bins(
 
     `base` holds the top `node_modules`; `linked` tells which folder a package is a link to, if it is one. Of two
     packages with the same command in one folder, the first by location gets it. A command whose file is missing is
-    passed over, as npm does. Raises InvalidInputError when a command's name or file points outside of its folder or
+    skipped, as by npm. Raises InvalidInputError when a command's name or file points outside of its folder or
     package.
     """
     for package in sorted((package for package in packages if package.bin), key=lambda package: package.inner):
@@ -64,7 +64,7 @@ def _make_executable(file: Path) -> None:
     with file.open("rb") as stream:
         start = stream.read(_HASHBANG_LIMIT)
     if _WINDOWS_HASHBANG.match(start):
-        # A new file, not the old one changed: that may be hard-linked from the tree before.
+        # Written as a new file, since the old one may be a hard link that other trees share.
         write_whole(file, _WINDOWS_HASHBANG.sub(rb"\1\n", file.read_bytes(), count=1), mode=mode)
     if mode & 0o111 != 0o111:
         file.chmod(mode | 0o111)

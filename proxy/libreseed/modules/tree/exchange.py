@@ -1,4 +1,4 @@
-"""Swaps one folder for another in one step, where the system can."""
+"""Exchanges two folders, in one step where the system can."""
 
 import os
 import sys
@@ -9,10 +9,10 @@ _RENAME_EXCHANGE = 2
 
 
 def exchange(new: Path, current: Path) -> None:
-    """Put the folder `new` in the place of `current`; what was there is then at `new`, if there was anything.
+    """Exchange the folders `new` and `current`; the latter may be missing.
 
-    One system call on Linux (`renameat2(2)` with RENAME_EXCHANGE), so that `current` is there at every moment.
-    Elsewhere two renames, and back again when the second fails. Raises OSError.
+    On Linux that is one system call (renameat2(2) with RENAME_EXCHANGE), so that `current` exists at every moment;
+    elsewhere two renames, of which the first is undone when the second fails. Raises OSError.
     """
     if not current.exists():
         new.rename(current)

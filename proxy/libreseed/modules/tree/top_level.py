@@ -8,8 +8,8 @@ from libreseed.modules.project import Project
 
 
 def link_top_level(folder: Path) -> None:
-    """Make `<pkg> -> node_modules/<pkg>` in `folder` for every package at the top of its tree, and remove the links
-    that lead nowhere. Blocks; raises OSError."""
+    """Link `<pkg> -> node_modules/<pkg>` in `folder` for every package at the top of its tree, and remove such links
+    whose package is gone. Blocks; raises OSError."""
     wanted: dict[str, str] = {}
     for name in os.listdir(folder / "node_modules"):  # noqa: PTH208 - hot path
         if name.startswith("@"):
@@ -33,7 +33,7 @@ def link_top_level(folder: Path) -> None:
 
 
 def _present(folder: Path) -> list[tuple[str, str | None]]:
-    """Return the names in a folder and in its scopes, each with where it leads when it is a link."""
+    """Return the names in a folder and in its scopes, each with its target if it is a link, else None."""
     found: list[tuple[str, str | None]] = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -45,9 +45,9 @@ def _present(folder: Path) -> list[tuple[str, str | None]]:
 
 
 def link_shims(project: Project) -> None:
-    """Make `node_modules/libreseed`, so that `require('libreseed/register')` works in a plain `node app.js`.
+    """Link `node_modules/libreseed` to the shims, so that a plain `node app.js` can `require('libreseed/register')`.
 
-    A package of that name that is already there stays. Raises StoreError.
+    A package of that name stays as it is. Raises StoreError.
     """
     with as_store_error():
         link = project.root / "node_modules" / "libreseed"

@@ -1,6 +1,6 @@
-"""One `.libreseed_modules/node_modules`: what it holds, building a new one aside, and swapping it in as a whole.
+"""One `.libreseed_modules/node_modules`: its state, the building of a new one, and the swap of both.
 
-Until the swap readers see the old tree, after it the new one.
+Until the swap programs see the old tree, after it the new one.
 """
 
 import os
@@ -18,10 +18,10 @@ from libreseed.modules.tree.top_level import link_top_level
 from libreseed.packages.integrity import format_integrity
 
 BARRIER = b'{\n  "private": true\n}\n'
-"""package.json of `.libreseed_modules`: where Node stops to look for a package scope."""
+"""The package.json of `.libreseed_modules`, at which Node ends its upward search for a package scope."""
 
 _RECORD = ".libreseed.json"
-"""Not npm's own name for it: npm would take what it finds there for its own."""
+"""The file that records the installed packages; not `.package-lock.json`, which npm would take for its own."""
 _HAS_BUNDLE = "hasBundle"
 _BUILT = "built"
 
@@ -29,8 +29,8 @@ _BUILT = "built"
 class Tree:
     """The tree in `folder`, a `.libreseed_modules`, of the packages of one `node_modules` of a lock file.
 
-    `root` is the project's folder, which links lead out from; `files` come beside the packages: the shims. Everything
-    here blocks and raises OSError.
+    `root` is the project's folder, which the targets of links are relative to; `files` are those of the shims, which
+    are installed too. All methods block and raise OSError.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Tree:
         self.packages = sorted(packages, key=lambda package: package.inner.count("/node_modules/"))
 
     def leave_out(self, absent: Collection[str]) -> None:
-        """Do without packages, by location, and what is nested in them."""
+        """Leave out the packages at these locations, and those nested in them."""
         if absent:
             inside = tuple(f"{location}/" for location in absent)
             self.packages = [
@@ -51,7 +51,7 @@ class Tree:
             ]
 
     def is_current(self) -> bool:
-        """Tell whether exactly these packages are installed and there."""
+        """Tell whether exactly these packages are installed, and their folders exist."""
         installed = self._installed()
         return (
             installed.keys() == {package.inner for package in self.packages}
@@ -60,24 +60,24 @@ class Tree:
         )
 
     def reusable(self) -> set[str]:
-        """Return the locations of the installed packages that can be taken over as they are."""
+        """Return the locations of installed packages that the new tree can reuse unchanged."""
         installed = self._installed()
         return {
             package.location
             for package in self.packages
-            if package.kind in ("registry", "packed")  # a bundled one comes and goes with the tarball that it is in
+            if package.kind in ("registry", "packed")  # a bundled one is part of another's tarball
             and _same(installed.get(package.inner), package)
             and not installed[package.inner].get(_HAS_BUNDLE)
             and self._is_there(package)
         }
 
     def unbuilt(self, packages: Iterable[LockedPackage]) -> list[LockedPackage]:
-        """Return those of the packages whose scripts have not run in this tree."""
+        """Return those of the packages whose install scripts have not run in this tree."""
         installed = self._installed()
         return [package for package in packages if not installed.get(package.inner, {}).get(_BUILT)]
 
     def note_built(self, packages: Iterable[LockedPackage]) -> None:
-        """Keep in mind that the scripts of these have run."""
+        """Record that the install scripts of these packages have run."""
         record = self._read_record()
         for package in packages:
             record["packages"][package.inner][_BUILT] = True
@@ -90,7 +90,7 @@ class Tree:
     def build(self, staged: Path, fresh: Mapping[str, str], reused: Collection[str]) -> None:
         """Build the tree in the empty folder `staged`.
 
-        `fresh` is where packages are unpacked, by location, `reused` which are taken from the present tree.
+        `fresh`: location -> folder of an unpacked package; `reused`: the locations taken from the present tree.
         Raises InvalidInputError for a command that leads outside of its package.
         """
         modules = staged / "node_modules"
@@ -105,9 +105,9 @@ class Tree:
                 os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - hot path
                 parents.add(parent)
             if os.path.lexists(target):
-                remove(Path(target))  # what another's tarball has brought there
+                remove(Path(target))  # a package bundled in another's tarball
             if package.kind == "link":
-                # As seen from its place in the tree, not from the staging.
+                # Relative to the link's final place, not to that in the staging folder.
                 os.symlink(os.path.relpath(self._root / package.origin, self.home(package).parent), target)  # noqa: PTH211
             elif package.location in reused:
                 link_files(self.home(package), Path(target))
@@ -121,13 +121,13 @@ class Tree:
         (modules / _RECORD).write_bytes(_dump(self._record(bringing, reused)))
 
     def swap(self, staged: Path) -> None:
-        """Put the tree that was built in `staged` in the place of the present one, which is in `staged` then."""
+        """Exchange the present tree and the one that was built in `staged`."""
         write_if_other(self.folder / "package.json", BARRIER)
         exchange(staged / "node_modules", self._tree)
         link_top_level(self.folder)
 
     def refresh(self) -> None:
-        """Put right what is ours in a tree that is current otherwise."""
+        """Restore our own files and links in a tree whose packages are current."""
         write_if_other(self.folder / "package.json", BARRIER)
         self._write_files(self._tree)
         link_top_level(self.folder)

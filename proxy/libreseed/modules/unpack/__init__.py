@@ -1,2 +1,2 @@
-"""Unpacks checked tarballs, and takes files that were unpacked before. Where they end up is decided in
+"""Unpacks checked tarballs, and links or copies packages that were unpacked before. They are laid out by
 `modules.tree`."""

@@ -1,9 +1,8 @@
-"""Takes unpacked packages into a project, file by file: as functions, and as a process that does nothing else.
+"""Clones, links or copies unpacked packages into a project, file by file: functions, and the program of a process.
 
-The process is started by path without site-packages, and this module imports next to nothing, so that it is ready at
-once; it ends with its stdin. A job a line: `way entry target …`, all in hex: for each package how and from where to
-take it, and a new folder to take it to. Its outcome a line: for each package `1` if it was there as it was unpacked,
-else `0`.
+The process is started by path without site-packages, and this module imports next to nothing, so that it is ready in a
+few milliseconds. It reads a job a line until stdin ends: `way entry target …`, all in hex, for each package. It answers
+each with a line: for each package `1` when it was there unchanged, else `0`.
 """
 
 import os
@@ -15,21 +14,20 @@ from io import BufferedReader, BufferedWriter
 _FICLONE = 0x40049409
 _CHUNK = 1 << 20
 _Put = Callable[[str, str], None]
-"""Makes a second file of the first one, at the second path."""
+"""Makes a file at the second path with the content of the one at the first."""
 
 
 def take(entry: str, target: str, way: str) -> bool:
-    """Take the files of an entry of the shared folder into `target`, a new folder. Blocks.
+    """Clone, link or copy (`way`) the files of an entry of the shared folder into `target`, a new folder. Blocks.
 
-    `way` is "clone", "link" or "copy". Tells whether that was possible: the entry is there, and nobody has written to
-    its files.
+    Returns False, with no folder left, when the entry is missing, or one of its files was written to since.
     """
     try:
         with open(f"{entry}/stamp") as file:  # noqa: PTH123 - pathlib is slow to import
             count = int(file.read())
         stamp = os.stat(f"{entry}/stamp").st_mtime_ns  # noqa: PTH116
         if _take_folder(f"{entry}/files", target, stamp, WAYS[way]) == count:
-            os.utime(entry)  # it is in use
+            os.utime(entry)  # the time of its last use, for `prune`
             return True
     except (OSError, ValueError):
         pass
@@ -38,9 +36,10 @@ def take(entry: str, target: str, way: str) -> bool:
 
 
 def take_all(source: str, target: str, folders: Iterable[str], files: Iterable[str], way: str) -> None:
-    """Take what was just unpacked in the folder `source` into `target`, a new folder. Blocks; raises OSError.
+    """Clone, link or copy (`way`) a package just unpacked in `source` into `target`, a new folder. Blocks; raises
+    OSError.
 
-    `folders` and `files` are paths below it, as `modules.unpack.Contents` has them; `way` is as in `take`.
+    `folders` and `files` are paths below `source`, as in `modules.unpack.tarball.Contents`.
     """
     put = WAYS[way]
     for folder in folders:
@@ -50,7 +49,7 @@ def take_all(source: str, target: str, folders: Iterable[str], files: Iterable[s
 
 
 def clear(folder: str) -> None:
-    """Remove a folder, if it is there, as far as that is possible."""
+    """Remove a folder, if it is there, ignoring errors."""
     if os.path.lexists(folder):
         import shutil  # slow to import, and hardly ever needed
 
@@ -58,7 +57,8 @@ def clear(folder: str) -> None:
 
 
 def _take_folder(source: str, target: str, stamp: int, put: _Put) -> int:
-    """Take what is in a folder and return how many files that was. Raises ValueError for one that is too new."""
+    """Clone, link or copy a folder's content and return the number of files. Raises ValueError for a file that changed
+    after `stamp` (nanoseconds)."""
     os.mkdir(target)  # noqa: PTH102
     count = 0
     with os.scandir(source) as entries:
@@ -103,7 +103,7 @@ WAYS: dict[str, _Put] = {"clone": _clone, "link": _link, "copy": _copy}
 
 
 def main() -> None:
-    """Do what is asked until stdin ends."""
+    """Do the jobs on stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the install too, which ends us
     for line in sys.stdin.buffer:
         words = [os.fsdecode(bytes.fromhex(word)) for word in line.decode().split()]

@@ -1,9 +1,9 @@
-"""Unpacked packages that projects share, as pnpm does: by clones where the file system has them, else by hard links.
+"""Unpacked packages that projects share, as with pnpm: by clones where the file system has them, else by hard links.
 
-A package is unpacked once on a file system, and every project then gets its files from there. That is several times as
-fast as unpacking, and takes no further space. Clones are files of their own; but what edits a hard-linked file in place
-edits it for all projects. So packages with install scripts are copied then, and an entry with a file that was written
-to since is made anew: later projects get what was checked. Entries that nobody has installed from for 30 days go.
+A package is unpacked once on a file system, and every project then gets its files from there, which is several times as
+fast as unpacking and takes no further space. An edit of a cloned file stays in its project; one of a hard-linked file,
+made in place, changes it for all. So, where hard links are used, packages with install scripts are copied; and an entry
+with a file that was written to is unpacked anew for the next project. Entries unused for 30 days are removed.
 """
 
 import os
@@ -19,7 +19,7 @@ from libreseed.modules.unpack.linker import WAYS, clear, take, take_all
 from libreseed.modules.unpack.tarball import unpack
 
 UNUSED = 30 * 86400.0
-"""Seconds after which an entry is removed that nothing was installed from."""
+"""Seconds after its last use at which an entry is removed."""
 PRUNED_EVERY = 86400.0
 
 
@@ -32,12 +32,14 @@ class Shared:
 
     @property
     def apart(self) -> "Shared":
-        """The same, for a package whose files are not to be those of another project: something may edit them."""
+        """The same for a package whose files must not be shared, since its install scripts may edit them: hard links
+        become copies."""
         return replace(self, way="copy") if self.way == "link" else self
 
 
 def open_shared(folder: Path, beside: Path) -> Shared | None:
-    """Find out how files of `folder`, which is made, can be had in the folder `beside`. None: not at all. Blocks."""
+    """Make `folder`, and find out whether its files can be cloned or hard-linked into the folder `beside`; None when
+    neither is possible. Blocks."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -48,7 +50,7 @@ def open_shared(folder: Path, beside: Path) -> Shared | None:
                 with suppress(OSError):
                     WAYS[way](source.name, f"{target}/{way}")
                     return Shared(folder, way)
-    except OSError:  # a full or read-only cache is no reason to fail
+    except OSError:  # a full or read-only cache must not fail the install
         pass
     return None
 
@@ -60,7 +62,7 @@ def entry_of(shared: Shared, digest: bytes) -> str:
 
 
 def take_package(shared: Shared, tarball: str, digest: bytes, target: str) -> None:
-    """Put a package into `target`, from its files in the shared folder where the system can. Blocks.
+    """Put a package into `target` by way of its entry in the shared folder, which is made if it is missing. Blocks.
 
     Raises as `unpack` does.
     """
@@ -69,13 +71,13 @@ def take_package(shared: Shared, tarball: str, digest: bytes, target: str) -> No
         return
     try:
         _make(entry, tarball, digest, target, shared.way)
-    except OSError:  # a full cache is no reason to fail
+    except OSError:  # a full cache must not fail the install
         clear(target)
         unpack(tarball, digest, target)
 
 
 def prune(shared: Shared) -> int:
-    """Remove the entries that were not used for long, once a day; return how many. Blocks."""
+    """Remove the entries unused for 30 days, at most once a day; return their number. Blocks."""
     mark = shared.folder / "pruned"
     now = time.time()
     removed = 0
@@ -91,13 +93,13 @@ def prune(shared: Shared) -> int:
 
 
 def _make(entry: str, tarball: str, digest: bytes, target: str, way: str) -> None:
-    """Unpack a package into a new entry, which replaces a spoilt one, and into `target` from there."""
+    """Unpack a package into a new entry, which replaces a modified one, and put it into `target` from there."""
     work = f"{entry}.{secrets.token_hex(8)}"
     spoilt = f"{work}.spoilt"
     os.makedirs(work)  # noqa: PTH103 - hot path
     try:
         contents = unpack(tarball, digest, f"{work}/files")
-        # The file's own time is the last that is not too late, by the same clock as that of the others.
+        # The modification time of this file, by the file system's clock, is the latest that unmodified files have.
         with open(f"{work}/stamp", "w") as stamp:  # noqa: PTH123 - hot path
             stamp.write(str(len(contents.files)))
         take_all(f"{work}/files", target, contents.folders, contents.files, way)

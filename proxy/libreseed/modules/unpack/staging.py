@@ -1,8 +1,8 @@
-"""Where an install builds: aside, on the file system of the tree, and kept when it is interrupted.
+"""The staging folder, in which an install builds the new tree, on the same file system as the old one.
 
-A package stands under its final name here once it is whole and the node lets us have it, so that the next install can
-go on with it. After a restart of the machine nothing here is trusted: what was written then may never have reached the
-disk.
+It is kept when an install is interrupted. A package gets its final name there once it is complete and the node allows
+it, so that the next install can continue with it. After a restart of the machine nothing in it is used, since what was
+written before may not have reached the disk.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Staging:
-    """The folder `.staging` of one project. Everything here blocks and raises OSError."""
+    """The folder `.staging` of one project. All methods block and raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,7 +28,7 @@ class Staging:
         self._trees = folder / "trees"
 
     def open(self) -> None:
-        """Make it ready, with the packages that an interrupted install has unpacked."""
+        """Make the folder, or keep the packages in it that an interrupted install has unpacked."""
         boot = _boot_id()
         note = self._folder / "boot"
         if not boot or not note.is_file() or note.read_text() != boot:
@@ -40,35 +40,35 @@ class Staging:
         note.write_text(boot)
 
     def clear(self) -> None:
-        """Remove all of it, the tree before included."""
+        """Remove the folder, in which the old tree is after a swap."""
         if self._folder.exists():
             shutil.rmtree(self._folder)
 
     def tree(self, number: int) -> Path:
-        """Return a folder to build a tree in."""
+        """Return the folder to build the tree of that number in."""
         folder = self._trees / str(number)
         folder.mkdir()
         return folder
 
     def part(self, package: LockedPackage) -> str:
-        """Return where the package may be unpacked; nothing is there."""
+        """Return the path to unpack a package at; nothing exists there."""
         return f"{self._parts}/{_key(package)}"
 
     def finish(self, package: LockedPackage) -> None:
-        """What is at `part` is whole, and may be installed."""
+        """Give a package, complete and allowed, its final name: move it from `part` to `place`."""
         os.rename(self.part(package), self.place(package))  # noqa: PTH104 - hot path
 
     def drop_parts(self) -> None:
-        """Remove what was not finished, as far as the disk lets us."""
+        """Remove packages that were not finished, ignoring errors."""
         shutil.rmtree(self._parts, ignore_errors=True)
 
     def missing(self, packages: Iterable[LockedPackage]) -> list[LockedPackage]:
-        """Return those of the packages that are not there whole."""
+        """Return those of the packages that are not finished."""
         there = set(os.listdir(self._unpacked))  # noqa: PTH208 - hot path
         return [package for package in packages if _key(package) not in there]
 
     def place(self, package: LockedPackage) -> str:
-        """Return where the whole package is, or would be."""
+        """Return the path of the finished package, whether it exists or not."""
         return f"{self._unpacked}/{_key(package)}"
 
 
@@ -83,5 +83,5 @@ def _name(location: str, origin: str, digest: bytes) -> str:
 
 
 def _boot_id() -> str:
-    """Return what differs after each start of the machine, or "" where nobody knows."""
+    """Return Linux's id of this boot, "" on other systems."""
     return _BOOT_ID.read_text() if os.access(_BOOT_ID, os.R_OK) else ""

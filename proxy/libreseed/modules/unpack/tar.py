@@ -1,7 +1,7 @@
 """Reads tar streams as npm writes them: files and folders in ustar, with pax and GNU long names.
 
-The standard library's reader keeps headers of any size in memory and knows kinds of entries that no package may
-have; this one bounds the first and hands the second to the caller by their type flag.
+The standard library's reader takes headers of any size, and interprets kinds of entries that packages must not have.
+This one limits headers to 1 MiB, and leaves other kinds to the caller by their type flag.
 Source: POSIX.1-2008 `pax`, GNU tar manual.
 """
 
@@ -44,7 +44,8 @@ class Entry:
 
 
 class TarReader:
-    """Iterates over the entries; `content` gives the current one's bytes, and what is not read is skipped."""
+    """Iterates over the entries of a tar stream. `content` yields the bytes of the current one; unread ones are
+    skipped."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -52,7 +53,7 @@ class TarReader:
         self._padding = 0
 
     def __iter__(self) -> Iterator[Entry]:
-        """Raises IntegrityError when it is not a tar stream or ends early."""
+        """Yield the entries. Raises IntegrityError when it is no tar stream or ends early."""
         long_path = ""
         long_size: int | None = None
         while (header := self._next_header()) is not None:
@@ -118,7 +119,8 @@ def _parse_header(header: bytes) -> Entry:
 
 
 def _sum(data: bytes) -> int:
-    """Return the sum of at most 256 bytes, by Adler-32, whose lower half is that plus one; ten times as fast as sum."""
+    """Return the sum of at most 256 bytes. It is the lower half of Adler-32 minus one, which is ten times as fast as
+    `sum`."""
     return (zlib.adler32(data) & 0xFFFF) - 1
 
 

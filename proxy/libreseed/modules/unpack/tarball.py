@@ -1,6 +1,6 @@
-"""Unpacks a checked npm tarball into a new folder, and refuses what could reach or harm anything else.
+"""Unpacks a checked npm tarball into a new folder, and refuses entries that could write or point outside of it.
 
-What ends up on disk is what npm would have written: the first path component is dropped, `.gitignore` becomes
+The result is what npm would have written: the first path component is dropped, `.gitignore` becomes
 `.npmignore` when there is none, modes are at least rw-r--r--. Source: npm's `pacote`.
 """
 
@@ -33,8 +33,8 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Contents:
-    """What was unpacked: paths below the package's folder, of its `folders`, each after the one that it is in and
-    first of all "" for itself, and of its `files`."""
+    """The paths of what was unpacked, below the package's folder: its `folders`, parents first, beginning with "" for
+    the package's own; and its `files`."""
 
     __slots__ = ("files", "folders")
 
@@ -68,7 +68,8 @@ def unpack(tarball: str, digest: bytes | None, target: str) -> Contents:
 
 
 def _open(file: BufferedReader, data: bytes | None, size: int) -> Read:
-    """Return what reads the tar stream. A small tarball is inflated at once, several times as fast as in pieces."""
+    """Return a function that reads the tar stream. A small tarball is inflated as a whole, several times as fast as in
+    pieces."""
     limit = min(MAX_BYTES, max(RATIO_FROM, size * MAX_RATIO))
     if data is not None and (whole := _inflate(data)) is not None:
         if len(whole) > limit:
@@ -80,7 +81,7 @@ def _open(file: BufferedReader, data: bytes | None, size: int) -> Read:
 
 
 def _inflate(data: bytes) -> bytes | None:
-    """Return the archive; None if that is too large to have it in one piece, or has several parts."""
+    """Return the inflated archive; None if it has more than 64 MiB, or several gzip members."""
     if data[:2] != _GZIP_MAGIC:
         return data
     inflater = zlib.decompressobj(wbits=_GZIP_WINDOW)
@@ -89,7 +90,7 @@ def _inflate(data: bytes) -> bytes | None:
 
 
 def _slices(data: bytes) -> Read:
-    """Return what reads from memory, without copying."""
+    """Return a function that reads from `data` without copying."""
     view = memoryview(data)
     start = 0
 
@@ -102,7 +103,7 @@ def _slices(data: bytes) -> Read:
 
 
 def _bounded(read: Read, limit: int) -> Read:
-    """Return what reads the same, and stops a decompression bomb."""
+    """Return a function that reads the same, and refuses more than `limit` bytes (a decompression bomb)."""
     left = limit
 
     def read_bounded(size: int) -> Bytes:
@@ -169,7 +170,7 @@ class _Unpacking:
         return self._contents
 
     def _put(self, parts: list[str], entry: Entry, reader: TarReader) -> None:
-        """Write a file; but not a `.gitignore` beside an `.npmignore`."""
+        """Write a file. A `.gitignore` becomes `.npmignore`, or is dropped where there is one."""
         folder = self._make_folders(parts[:-1])
         name = parts[-1]
         if name == ".gitignore":
@@ -183,7 +184,7 @@ class _Unpacking:
         self._write(path, entry, reader)
 
     def _make_folders(self, parts: list[str]) -> str:
-        """Return the folder's path. It is there then."""
+        """Make a folder and its parents, and return its path."""
         whole = "/".join(parts)
         if whole in self._folders:
             return whole
@@ -200,7 +201,7 @@ class _Unpacking:
         return whole
 
     def _claim(self, path: str) -> None:
-        """Refuse a path that a case-insensitive or normalising file system takes for another one."""
+        """Refuse a path that a case-insensitive or normalising file system would take for one unpacked before."""
         folded = path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
         if self._spelling.setdefault(folded, path) != path:
             raise IntegrityError(f"The tarball has two paths that differ only in case: {path[:120]!r}.")

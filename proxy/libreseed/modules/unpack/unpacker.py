@@ -1,6 +1,6 @@
-"""A process that unpacks tarballs for an install: a job a line on stdin, its outcome a line on stdout, both JSON.
+"""The program of a process that unpacks tarballs: a job a line on stdin, its outcome a line on stdout, both JSON.
 
-It is started by path without site-packages, so that it is ready in a few milliseconds; it ends with its stdin.
+It is started by path without site-packages, so that it is ready in a few milliseconds. It ends when stdin does.
 """
 
 import json
@@ -18,7 +18,7 @@ from libreseed.modules.unpack.tarball import unpack
 
 
 def main() -> None:
-    """Do what is asked until stdin ends."""
+    """Do the jobs on stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the install too, which ends us
     for line in sys.stdin:
         print(json.dumps(_outcome(json.loads(line))), flush=True)  # noqa: T201

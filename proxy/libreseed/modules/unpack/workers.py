@@ -1,4 +1,4 @@
-"""The processes that work on files side by side; threads would keep each other, and the downloads, waiting."""
+"""Processes that unpack and link in parallel; threads would share Python's global lock with the downloads."""
 
 import asyncio
 import os
@@ -18,13 +18,13 @@ from libreseed.modules.unpack.shared import Shared
 
 MAX_WORKERS = 8
 AHEAD = 2
-"""Jobs that a process has at a time: it goes on with one while the outcome of the other is taken."""
+"""Jobs that a process has at a time, so that it need not wait while the outcome of one is handled."""
 
 _PROGRAMS = Path(__file__).parent
 
 
 class Link(NamedTuple):
-    """How (see `modules.linker`) and from which entry of the shared files a package is to be taken, to a new folder."""
+    """A job of `modules.unpack.linker`: the way, the entry of the shared folder, and the new folder for the package."""
 
     way: str
     entry: str
@@ -32,7 +32,7 @@ class Link(NamedTuple):
 
 
 class Workers:
-    """The processes that unpack, and those that link. An asynchronous context manager that ends them all."""
+    """The processes that unpack, and those that link: an asynchronous context manager that ends them all."""
 
     def __init__(self) -> None:
         self._unpackers = Pool(_PROGRAMS / "unpacker.py")
@@ -47,14 +47,14 @@ class Workers:
         await asyncio.gather(self._unpackers.close(), self._linkers.close())
 
     def expect_links(self) -> None:
-        """Start what links by now, so that it is ready when it is needed."""
+        """Start the processes that link, so that they are ready when they are needed."""
         self._linkers.start()
 
     async def unpack(self, tarball: Path, digest: bytes | None, target: str, shared: Shared | None = None) -> int:
-        """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, from the files
-        that are there.
+        """Check a tarball, unpack it to `target` and return its size in bytes; with `shared`, by way of the shared
+        folder.
 
-        Raises IntegrityError as `modules.unpack` does, StoreError, UnavailableError.
+        Raises IntegrityError as `modules.unpack.tarball.unpack` does, StoreError, UnavailableError.
         """
         job = {"tarball": str(tarball), "digest": (digest or b"").hex(), "target": target}
         way = {"shared": str(shared.folder), "way": shared.way} if shared is not None else {"way": ""}
@@ -66,9 +66,9 @@ class Workers:
         return int(outcome["size"])
 
     async def link(self, links: Sequence[Link]) -> list[bool]:
-        """Take packages that are unpacked already. Tell of each whether that was possible.
+        """Link packages from the shared folder, and return for each whether it was there unchanged.
 
-        Raises UnavailableError.
+        Raises UnavailableError when a process has ended.
         """
         words = (os.fsencode(word).hex() for link in links for word in link)
         outcome = await self._linkers.ask(" ".join(words).encode())
@@ -76,7 +76,7 @@ class Workers:
 
 
 class Pool:
-    """As many processes of one program as there are processors, at most 8, started when they are first asked."""
+    """Processes of one program, as many as there are processors but at most 8, started when they are first needed."""
 
     def __init__(self, program: Path) -> None:
         """`program` is a file of Python that needs no site-packages to start."""
@@ -87,12 +87,12 @@ class Pool:
         self._starting: asyncio.Task[None] | None = None
 
     def start(self) -> "asyncio.Task[None]":
-        """Start them, unless that was done. The task raises UnavailableError: none could be started."""
+        """Start the processes, unless that was done. The task raises UnavailableError when one could not be started."""
         self._starting = self._starting or asyncio.create_task(self._start())
         return self._starting
 
     async def ask(self, line: bytes) -> bytes:
-        """Give one of them a line, and return the line that it answers. Raises UnavailableError: it has ended, or none
+        """Send a line to one of the processes, and return its answer. Raises UnavailableError: it has ended, or none
         could be started."""
         await asyncio.shield(self.start())
         worker = await self._free.get()
@@ -105,13 +105,13 @@ class Pool:
         return answer
 
     async def close(self) -> None:
-        """End them all."""
+        """End all processes."""
         if self._starting is not None:
-            await asyncio.gather(self._starting, return_exceptions=True)  # who asked was told
+            await asyncio.gather(self._starting, return_exceptions=True)  # raised in `ask` already
         await asyncio.gather(*(worker.end() for worker in self._workers))
 
     async def _start(self) -> None:
-        # -S and -E: no site-packages, nothing of the user's; -X utf8: paths are what they are in the install.
+        # -S: no site-packages; -E: none of Python's variables; -X utf8: paths are decoded as in the install.
         command = (sys.executable, "-S", "-E", "-X", "utf8", str(self._program))
         try:
             for _ in range(self._count):
@@ -124,7 +124,7 @@ class Pool:
 
 
 class _Worker:
-    """One process. It answers in the order in which it is asked."""
+    """One process, which answers in the order of its jobs."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -133,7 +133,7 @@ class _Worker:
         self._reading = asyncio.create_task(self._read())
 
     async def ask(self, line: bytes) -> bytes:
-        """Return its answer to a line; nothing when it has ended."""
+        """Return its answer to a line, b"" when it has ended."""
         assert self._process.stdin is not None  # noqa: S101 - made with a pipe
         if self._ended:
             return b""
@@ -143,7 +143,7 @@ class _Worker:
         return await answer
 
     async def end(self) -> None:
-        """Kill it, and wait until it is gone."""
+        """Kill the process, and wait for its end."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()

@@ -1,1 +1,1 @@
-"""Endpoints of accounts: login, profile, tokens, stars. Who somebody is, is decided in `libreseed.accounts`."""
+"""Endpoints of accounts: login, profile, tokens, stars. Passwords and codes are checked by `libreseed.accounts`."""

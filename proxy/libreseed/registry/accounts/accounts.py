@@ -1,4 +1,4 @@
-"""Accounts as npm knows them: couch-style login, whoami, logout. Source: npm's `npm-profile`."""
+"""Login in the style of CouchDB, whoami and logout. Source: npm's `npm-profile`."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ _USER = "/-/user/org.couchdb.user:{user}"
 
 
 class AccountEndpoints:
-    """Login and who is logged in. New accounts are made from this machine only."""
+    """Login, logout and whoami. New accounts can be made from this machine only."""
 
     def __init__(self, accounts: AccountStore, tokens: TokenStore, login: Login, identity: Identity) -> None:
         self._accounts = accounts
@@ -63,7 +63,7 @@ class AccountEndpoints:
         return json_answer({"_id": f"org.couchdb.user:{account.name}", "name": account.name, "email": email})
 
     async def logout(self, request: Request) -> Response:
-        """DELETE /-/user/token/TOKEN: the token is worth nothing from now on."""
+        """DELETE /-/user/token/TOKEN: revoke the token."""
         caller = self._identity.require(request)
         token = request.path_params["token"]
         if self._tokens.find(token) != caller.token:
@@ -72,5 +72,5 @@ class AccountEndpoints:
         return json_answer({"ok": True})
 
     async def whoami(self, request: Request) -> Response:
-        """GET /-/whoami."""
+        """GET /-/whoami: `{"username"}` of the token's account."""
         return json_answer({"username": self._identity.require(request).account})

@@ -1,4 +1,4 @@
-"""`npm profile get`, `set`, `enable-2fa` and `disable-2fa`."""
+"""`npm profile get`, `set`, `enable-2fa` and `disable-2fa`. Source: npm's `npm-profile`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _LENGTH = 254
 
 
 class ProfileEndpoints:
-    """What an account says of itself, its password and its second factor."""
+    """The fields of an account's profile, its password and its second factor."""
 
     def __init__(self, accounts: AccountStore, login: Login, factors: SecondFactors, identity: Identity) -> None:
         self._accounts = accounts
@@ -40,7 +40,7 @@ class ProfileEndpoints:
         ]
 
     async def get(self, request: Request) -> Response:
-        """GET /-/npm/v1/user."""
+        """GET /-/npm/v1/user: the profile of the token's account."""
         return json_answer(await self._profile(self._identity.require(request).account))
 
     async def set(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class ProfileEndpoints:
         }
 
     async def _set_fields(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Take over the fields that are known; null takes one away."""
+        """Set those of the fields that npm knows; null removes one."""
         profile = dict((await self._accounts.find(name)).profile)
         for field in _FIELDS:
             if field in fields:

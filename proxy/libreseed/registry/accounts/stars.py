@@ -1,4 +1,4 @@
-"""`star`, `unstar` and `stars` of npm and pnpm. A star is the account's own note: no package changes by it."""
+"""`star`, `unstar` and `stars` of npm and pnpm. A star belongs to the account: no packument changes by it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class StarEndpoints:
         ]
 
     async def star(self, request: Request, name: str, users: Mapping[str, Any]) -> Response:
-        """PUT /PACKAGE with `users`: the account's own entry there decides, those of others are passed over."""
+        """PUT /PACKAGE with `users`, `{account: bool}`: the entry of the token's account counts, others are ignored."""
         user = self._identity.require(request).account
         self._permissions.check_reading(request, name)
         if users.get(user):
@@ -61,7 +61,7 @@ class StarEndpoints:
         return json_answer({"rows": [{"value": name} for name in await self._readable(request, str(user))]})
 
     async def own(self, request: Request) -> Response:
-        """GET /-/user/v1/star: the packages that the token's account has starred, as pnpm asks for them."""
+        """GET /-/user/v1/star: the packages that the token's account has starred (pnpm)."""
         return json_answer(await self._readable(request, self._identity.require(request).account))
 
     async def own_star(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""`npm token list`, `create` and `revoke`."""
+"""`npm token list`, `create` and `revoke`. Source: npm's `npm-profile`."""
 
 import time
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _LABEL = 200
 
 
 class TokenEndpoints:
-    """The tokens of an account. Limited ones do not reach them."""
+    """The tokens of an account, for requests with one of its tokens that has no limits."""
 
     def __init__(self, tokens: TokenStore, login: Login, identity: Identity) -> None:
         self._tokens = tokens
@@ -40,13 +40,13 @@ class TokenEndpoints:
         ]
 
     async def list(self, request: Request) -> Response:
-        """GET /-/npm/v1/tokens: all at once, so there is no next page."""
+        """GET /-/npm/v1/tokens: all tokens, on one page."""
         caller = self._identity.require(request)
         caller.token.limits.check_full()
         return json_answer({"objects": [_object(token) for token in self._tokens.list(caller.account)], "urls": {}})
 
     async def create(self, request: Request) -> Response:
-        """POST /-/npm/v1/tokens with the account's password and what the token may do."""
+        """POST /-/npm/v1/tokens with the account's password and the limits that `packages.tokens` reads."""
         caller = await self._identity.require_full(request)
         match await read_json(request, BODY_LIMIT):
             case {"password": str(password)} as body:

@@ -1,4 +1,7 @@
-"""Web login: what npm and pnpm do by default. The page needs no JavaScript, and loads nothing from anywhere."""
+"""Web login, the default of npm and pnpm. The page needs no JavaScript and loads no other resource.
+
+Source: npm's `npm-profile`; see `accounts.weblogin`.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -34,14 +37,15 @@ DONE = "/-/v1/done"
 
 _COOKIE = "libreseed-login"
 _ASK_AGAIN = "1"
-"""Seconds until the client asks again whether it is done."""
+"""Seconds, as a Retry-After header, until the client polls again."""
 _CLIENT_LENGTH = 60
 _REFUSALS = (UnauthorizedError, ForbiddenError, InvalidInputError, ConflictError)
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the template shows: who asks, where to post to, what was entered, and the page of the other kind."""
+    """Values for the template: the client that asks and its address, the URL to post to, what was entered, and the URL
+    of the other form, that for a new account or that for an existing one."""
 
     client: str
     address: str
@@ -54,7 +58,7 @@ class _Form:
 
 
 class WebLoginEndpoints:
-    """Begins a login, shows its page, and hands the token over, once, to the client that began it."""
+    """Begins a login, shows its page, and gives the token, once, to the client that began it."""
 
     def __init__(self, logins: WebLogins, login: Login, accounts: AccountStore, tokens: TokenStore) -> None:
         self._logins = logins
@@ -80,7 +84,7 @@ class WebLoginEndpoints:
         ]
 
     async def begin(self, request: Request) -> Response:
-        """POST /-/v1/login, `{"create": true}` for `npm adduser`: where to log in, and where to ask for the token."""
+        """POST /-/v1/login, with `{"create": true}` from `npm adduser`: `{"loginUrl", "doneUrl"}`."""
         match await read_json(request, BODY_LIMIT):
             case dict(body):
                 pass
@@ -104,7 +108,7 @@ class WebLoginEndpoints:
         return answer
 
     async def page(self, request: Request) -> Response:
-        """GET /-/v1/login/ID: the form, with `?new` for a new account."""
+        """GET /-/v1/login/ID: the form; with `?new` that for a new account."""
         try:
             login = self._logins.find(request.path_params["page"])
         except NotFoundError as error:
@@ -113,7 +117,7 @@ class WebLoginEndpoints:
         return self._show_form(request, login, creates=creates)
 
     async def submit(self, request: Request) -> Response:
-        """POST /-/v1/login/ID: the form, filled in."""
+        """POST /-/v1/login/ID: the submitted form."""
         try:
             login = self._logins.find(request.path_params["page"])
             fields = _fields(await read_bytes(request, BODY_LIMIT))
@@ -149,7 +153,7 @@ class WebLoginEndpoints:
             await self._login.sign_up(name, password, fields.get("email", "").strip(), local=is_local(request))
 
     async def _creates(self, request: Request, login: WebLogin) -> bool:
-        """Tell whether the page makes an account: when asked to, or when there is none yet. Only on this machine."""
+        """Tell whether the page makes a new account: on this machine only, when asked to or while there is none."""
         if not is_local(request):
             return False
         chosen = request.query_params.get("new")
@@ -209,7 +213,7 @@ class WebLoginEndpoints:
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """Read a form. Raises InvalidInputError."""
+    """Return the fields of an application/x-www-form-urlencoded body. Raises InvalidInputError."""
     try:
         return {name: values[0] for name, values in parse_qs(body.decode(), max_num_fields=20).items()}
     except ValueError as error:

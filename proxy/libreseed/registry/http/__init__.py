@@ -1,1 +1,1 @@
-"""What all endpoints share: paths, bodies, errors, who asks and may. No endpoint is in here."""
+"""Shared by all endpoints: paths, request bodies, responses and errors, authentication, permissions, middleware."""

@@ -1,4 +1,4 @@
-"""What goes back to clients: JSON, errors with npm's status codes, and where it came from."""
+"""Responses: JSON, errors with the status codes that npm clients expect, and the header that names the source."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ from libreseed.errors import (
 
 SOURCE_HEADER = "X-Libreseed-Source"
 _RETRY_AFTER = 5.0, 3600.0
-"""Seconds: the shortest and the longest wait that we ask for."""
+"""Seconds: the least and the most in a Retry-After header (RFC 9110, 10.2.3)."""
 
 _STATUSES: tuple[tuple[type[LibreseedError], int], ...] = (
     (NotFoundError, 404),
@@ -49,15 +49,16 @@ def json_answer(content: Any, status: int = 200, source: Source = "store") -> Re
 
 
 def error_answer(error: LibreseedError) -> Response:
-    """Return npm's `{"error": …}` with the status that makes clients do the right thing.
+    """Return `{"error": …}`, as npm's registry does, with the status of the error.
 
-    They retry 503 and give up on 404, so nothing but a certain absence is 404.
+    Clients retry 503 and give up on 404; so only what certainly does not exist is answered with 404.
     """
     status = status_of(error)
     headers = {SOURCE_HEADER: "store"}
     if status == 503:
         shortest, longest = _RETRY_AFTER
-        wait = error.wait if isinstance(error, UnavailableError) else shortest  # what the upstream asked for goes on
+        # The wait that the upstream asked for is passed on.
+        wait = error.wait if isinstance(error, UnavailableError) else shortest
         headers["Retry-After"] = str(math.ceil(min(max(wait, shortest), longest)))
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = error.challenge
@@ -70,14 +71,14 @@ def status_of(error: LibreseedError) -> int:
 
 
 async def on_error(_: Request, error: Exception) -> Response:
-    """Starlette's handler for our own errors."""
+    """Handle a LibreseedError (Starlette's exception handler)."""
     if not isinstance(error, LibreseedError):
         raise error
     return error_answer(error)
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
-    """Starlette's handler for what its router refuses, such as a method that a path does not have."""
+    """Handle an HTTPException of Starlette's router, such as 405 for a method that a path does not have."""
     if not isinstance(error, HTTPException):
         raise error
     message = f"This registry has no {request.method} {request.url.path}."
@@ -86,6 +87,6 @@ async def on_refusal(request: Request, error: Exception) -> Response:
 
 
 async def on_crash(_: Request, __: Exception) -> Response:
-    """Starlette's handler for everything else: the log gets the traceback, the client a sentence."""
+    """Handle any other exception: the client gets a sentence with status 500, the log the traceback."""
     message = "Something failed here that should not; the server's log says what."
     return Response(orjson.dumps({"error": message}), 500, {SOURCE_HEADER: "store"}, "application/json")

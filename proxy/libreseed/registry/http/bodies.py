@@ -1,4 +1,4 @@
-"""What clients send: the bodies of their requests, which may be gzipped."""
+"""Bodies of requests, up to a limit, unpacked when their content coding is gzip (RFC 9110, 8.4.1.3)."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -11,9 +11,9 @@ from libreseed.errors import InvalidInputError, TooLargeError
 
 _GZIP = zlib.MAX_WBITS | 16
 _PIECE = 1 << 20
-_PATIENCE = 4
-"""Times the limit that is read and thrown away of a body that is too large: clients hear no answer before they have
-sent all."""
+_MAX_DRAINED = 4
+"""Of a body that is too large so many times the limit is still read, since clients take no response before they have
+sent all of it."""
 
 
 async def read_json(request: Request, limit: int) -> Any:
@@ -33,7 +33,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 
 
 async def read_body(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body in pieces of 1 MiB at most.
+    """Yield the body in pieces; those of gzip have at most 1 MiB.
 
     Raises TooLargeError: more than `limit` bytes, unpacked; InvalidInputError: cut off, or not whole gzip.
     """
@@ -45,7 +45,7 @@ async def read_body(request: Request, limit: int) -> AsyncIterator[bytes]:
                 left -= len(piece)
                 if left >= 0:
                     yield piece
-                elif unpacker or -left > _PATIENCE * limit:
+                elif unpacker or -left > _MAX_DRAINED * limit:
                     raise _too_large(limit)
     except zlib.error as error:
         raise InvalidInputError("The request's body is not gzip.") from error

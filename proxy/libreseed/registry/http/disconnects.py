@@ -1,18 +1,18 @@
-"""Clients that leave before they have their answer."""
+"""Cancels requests whose client has disconnected."""
 
 import asyncio
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_LEFT = 499
-"""The status in the log, as nginx has it; nobody gets to see it."""
+_CLIENT_CLOSED_REQUEST = 499
+"""The status in the access log, which is nginx's for this case; no client receives it."""
 
 
 class CancelOnDisconnect:
-    """ASGI middleware: ends the serving of a read request whose client has left, so that no work is done for nobody.
+    """ASGI middleware: cancels a GET or HEAD whose client has disconnected, since nobody receives the response.
 
-    What takes less than `after` seconds is not watched: that costs more than it saves.
+    It begins to watch `after` seconds after the request began, since most are answered sooner than watching would pay.
     """
 
     def __init__(self, app: ASGIApp, after: float = 1.0) -> None:
@@ -40,7 +40,7 @@ class CancelOnDisconnect:
         except TimeoutError:
             if not presence.expired():
                 raise
-            await Response(status_code=_LEFT)(scope, receive, send)
+            await Response(status_code=_CLIENT_CLOSED_REQUEST)(scope, receive, send)
 
 
 async def _watch(receive: Receive, presence: asyncio.Timeout) -> None:

@@ -1,4 +1,4 @@
-"""Which content coding a client gets (RFC 9110, 12.5.3)."""
+"""Negotiation of the content coding by Accept-Encoding (RFC 9110, 12.5.3)."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,10 @@ IDENTITY = "identity"
 
 
 def choose_encoding(accept: str | None, offered: Sequence[str]) -> str:
-    """Return the coding of `offered`, best first, that the Accept-Encoding header `accept` prefers, else "identity".
+    """Return the coding of `offered` with the highest weight in the Accept-Encoding header `accept`; of equal ones the
+    first in `offered`.
 
-    Without the header "identity", which is also what those get who accept nothing at all.
+    "identity" without the header, and when none of `offered` is acceptable.
     """
     weights = dict(map(_read, (accept or "").split(",")))
     rest = weights.get("*", 0.0)

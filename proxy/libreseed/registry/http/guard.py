@@ -1,7 +1,8 @@
-"""What stands before every endpoint: a server on localhost can be reached from any web page.
+"""Checks of every request before any endpoint, and the access log.
 
-A page's script is stopped by two checks: the Host header must name us (else DNS rebinding makes a stranger's name
-lead here), and a write that a browser sends must come from our own pages.
+A server on localhost can be reached by the scripts of any web page. Two checks stop them: the Host header must be one
+of this server's names, against DNS rebinding; and the Origin of a write, if there is one, must be this server's,
+against cross-site request forgery.
 """
 
 import ipaddress
@@ -18,16 +19,17 @@ from libreseed.registry.http.answers import SOURCE_HEADER, error_answer
 from libreseed.upstream.via import VIA_HEADER, accept_via
 
 access_log = logging.getLogger("libreseed.access")
-"""One line a request. Its records also carry the fields of the line as attributes: `host` and `path` (as
-they were sent), `status`, `source`, `length` (bytes of the body, None when not known before) and `milliseconds`."""
+"""One line for each request. Its log records have the values as attributes: `host` and `path` (as they were sent),
+`status`, `source`, `length` (bytes of the body; None without a Content-Length) and `milliseconds`."""
 
 _MAX_KNOWN = 100
-"""Host headers that are remembered as ours."""
+"""Accepted values of the Host header that are cached."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """ASGI middleware: checks the Host and Origin headers, stops requests that went in a circle, logs access."""
+    """ASGI middleware: checks the Host and Origin headers, refuses requests that this node has sent itself through
+    other nodes (`upstream.via`), and writes the access log."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], node_id: str) -> None:
         self._app = app
@@ -36,7 +38,7 @@ class Guard:
         self._node_id = node_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request, refused with 403 or 503 when a check fails."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -71,7 +73,7 @@ class Guard:
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
             if not (name in self._hosts or name == "localhost" or name.endswith(".localhost")):
-                ipaddress.ip_address(name)  # an address cannot be rebound to another machine's
+                ipaddress.ip_address(name)  # no name, so no DNS that could be rebound
         except ValueError:
             return False
         if len(self._known) < _MAX_KNOWN:
@@ -80,7 +82,7 @@ class Guard:
 
 
 async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request and log it, once it is over."""
+    """Serve a request, and log it when it has ended."""
     started = time.perf_counter()
     status, source = 500, "-"
     length: str | None = None

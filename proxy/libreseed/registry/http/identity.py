@@ -1,4 +1,4 @@
-"""Who sends a request, by its token, and where from."""
+"""Authentication: the account of a request by its token, its one-time password, and its address."""
 
 import ipaddress
 import time
@@ -13,7 +13,7 @@ from libreseed.store.tables.tokens import IssuedToken, TokenStore
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is logged in, by which token, and the one-time password that came along ("" for none)."""
+    """An authenticated account, its token, and the one-time password of the request, "" for none."""
 
     account: str
     token: IssuedToken
@@ -28,8 +28,8 @@ class Identity:
         self._factors = factors
 
     def find(self, request: Request) -> Caller | None:
-        """Return who is logged in; None for everybody else. Raises UnauthorizedError for a token that is not valid
-        now, or not from there."""
+        """Return who sent a request, None when it has no token. Raises UnauthorizedError for a token that is unknown,
+        expired, or not for that address."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:
@@ -38,7 +38,7 @@ class Identity:
         return Caller(token.account, token, otp_of(request))
 
     def require(self, request: Request) -> Caller:
-        """Return who is logged in. Raises UnauthorizedError."""
+        """Return who sent a request. Raises UnauthorizedError as `find`, and without a token."""
         caller = self.find(request)
         if caller is None:
             raise UnauthorizedError(
@@ -48,7 +48,8 @@ class Identity:
         return caller
 
     async def require_full(self, request: Request) -> Caller:
-        """Return who is logged in and may manage the account. Raises UnauthorizedError, ForbiddenError."""
+        """Return who sent a request to manage its account. Raises UnauthorizedError as `require`, and without a
+        one-time password where one is needed; ForbiddenError for a token with limits."""
         caller = self.require(request)
         caller.token.limits.check_full()
         await self._factors.check(caller.account, caller.code, caller.token.key)
@@ -56,17 +57,17 @@ class Identity:
 
 
 def otp_of(request: Request) -> str:
-    """Return the one-time password that the request brings, "" for none."""
+    """Return the one-time password in the header `npm-otp`, "" for none."""
     return request.headers.get("npm-otp", "").replace(" ", "")
 
 
 def address_of(request: Request) -> str:
-    """Return the address that a request comes from, "" when that is not known."""
+    """Return the IP address that a request comes from, "" when it is not known."""
     return request.client.host if request.client is not None else ""
 
 
 def is_local(request: Request) -> bool:
-    """Tell whether a request comes from this machine."""
+    """Tell whether a request comes from a loopback address, or has no IP address, as within this process."""
     try:
         return request.client is None or ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:

@@ -1,6 +1,6 @@
-"""The paths of the registry protocol: which package, and what of it.
+"""Paths of the registry protocol: the package name, and the segments after it.
 
-Scoped names come as `/@scope/name`, `/@scope%2fname` and `/@scope%2Fname`; all three are one.
+Clients send scoped names as `/@scope/name`, `/@scope%2fname` or `/@scope%2Fname`, which mean the same.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from libreseed.packages.names import check_name
 
 PACKAGE = "/-/package/{package:path}"
-"""The route below which a package's own settings stand; scoped names may be spelt with a slash."""
+"""The route of paths below `/-/package/NAME`; a scoped name may be written with a plain slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class PackagePath:
 
 
 def raw_path(request: Request) -> str:
-    """Return the path as the client spelt it, still percent-encoded."""
+    """Return the path as it was sent, percent-encoded."""
     raw: bytes = request.scope["raw_path"]
     return raw.decode("latin-1")
 
 
 def read_package_path(raw: str) -> PackagePath:
-    """Read a path as it was sent, still percent-encoded, with or without its leading slash.
+    """Return what a percent-encoded path names; its leading slash may be missing.
 
     Raises InvalidInputError when it does not begin with a package name.
     """
@@ -40,5 +40,5 @@ def read_package_path(raw: str) -> PackagePath:
 
 
 def base_url(request: Request) -> str:
-    """Return the URL that the client knows us by, without a slash at its end."""
+    """Return this registry's URL as the client has it (scheme and Host header), without a slash at its end."""
     return f"{request.scope['scheme']}://{request.headers['host']}"

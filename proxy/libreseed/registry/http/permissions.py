@@ -1,6 +1,6 @@
-"""Who may do what with a package: the access rules, the limits of the token and the one-time password, in one place.
+"""Authorisation of requests about a package: by the access rules, the limits of the token, and the one-time password.
 
-Every endpoint that names a package asks here.
+Every endpoint that takes a package name calls it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,8 @@ from libreseed.registry.http.identity import Caller, Identity
 
 
 class Permissions:
-    """Raises UnauthorizedError for who is not logged in, ForbiddenError for who is and may not."""
+    """Checks what a request may do. Its methods raise UnauthorizedError (401) without a valid token, ForbiddenError
+    (403) for an account or token that may not."""
 
     def __init__(self, rules: AccessRules, identity: Identity, factors: SecondFactors) -> None:
         self._rules = rules
@@ -26,7 +27,7 @@ class Permissions:
         return self._rules.is_public(name)
 
     def check_reading(self, request: Request, name: str) -> None:
-        """Raise unless the request may learn of the package `name` and have its tarballs."""
+        """Raise unless the request may read the metadata and tarballs of the package `name`."""
         if self._rules.is_public(name):
             return
         caller = self._identity.require(request)
@@ -34,7 +35,7 @@ class Permissions:
         caller.token.limits.check_read(name)
 
     def reader(self, request: Request) -> Callable[[str], bool]:
-        """Return a function that tells of which names the request may learn."""
+        """Return a function that tells of a package name whether the request may read that package."""
         caller = self.known(request)
 
         def may_read(name: str) -> bool:
@@ -49,14 +50,14 @@ class Permissions:
         return may_read
 
     def known(self, request: Request) -> Caller | None:
-        """Return who is logged in; for a token that may not be used now, None."""
+        """Return who sent a request, None without a token that is valid now."""
         try:
             return self._identity.find(request)
         except UnauthorizedError:
             return None
 
     async def require(self, request: Request, action: Action, name: str) -> str:
-        """Return the account that may publish to `name`, or unpublish it."""
+        """Return the account of a request that may do `action` with the package `name`; raise if it may not."""
         caller = self._identity.require(request)
         caller.token.limits.check_write(name)
         self._rules.check(action, name, caller.account)
@@ -65,7 +66,8 @@ class Permissions:
         return caller.account
 
     def check_wanted(self, name: str, access: object) -> None:
-        """Raise ForbiddenError when a client wants the package to be `public` or `restricted`, and it is the other."""
+        """Raise ForbiddenError when `access`, "public" or "restricted", is not what the access rules make the package
+        `name`; other values are ignored."""
         if access == "restricted" and self._rules.is_public(name):
             raise ForbiddenError(
                 f"{name} is public here: everybody may read it, and it is shared with other nodes.",

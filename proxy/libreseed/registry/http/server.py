@@ -1,4 +1,5 @@
-"""The HTTP server: uvicorn on a socket of our own, so that the port is known before anything is served."""
+"""The HTTP server: uvicorn on a socket that is bound beforehand, so that the port is known before requests are
+served."""
 
 import asyncio
 import contextlib
@@ -12,15 +13,15 @@ from libreseed.errors import ConfigError
 
 _BACKLOG = 1024
 _GRACE = 2
-"""Seconds that running requests have when the server stops."""
+"""Seconds that requests have to end when the server stops."""
 _KEEP_ALIVE = 75
 
 
 class HttpServer:
-    """Listens from the start, answers from `serve` on, until `stop`."""
+    """Listens as soon as it is made; connections wait until `serve`, and are closed by `stop`."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Bind `host` and `port` (0: any free one). Raises ConfigError when they cannot be had."""
+        """Bind `host` and `port` (0: any free one). Raises ConfigError when they cannot be bound."""
         self._socket = _listen(host, port)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -32,7 +33,7 @@ class HttpServer:
         return port
 
     async def serve(self, app: ASGIApp) -> None:
-        """Answer requests by `app`; returns when the server is ready. Raises ConfigError when it ends at once."""
+        """Serve requests by `app`; returns when the server is ready. Raises ConfigError when it ends at once."""
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -54,7 +55,7 @@ class HttpServer:
             raise ConfigError("The HTTP server ended at once.")
 
     async def stop(self) -> None:
-        """Let running requests end, for two seconds, then close. Stopping twice is harmless."""
+        """Wait at most 2 s for running requests, then close. Stopping twice is harmless."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
@@ -62,7 +63,7 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: whoever runs the node decides when it stops."""
+    """uvicorn without its signal handlers, since the caller decides when the node stops."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -81,8 +82,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        # Inherited by what it accepts; asyncio sets it only on sockets made with an explicit protocol, and without it
-        # a small answer waits 40 ms for the client's delayed acknowledgement of its headers.
+        # TCP_NODELAY is inherited by accepted connections. asyncio sets it only where the socket was made with an
+        # explicit protocol; without it a small body waits 40 ms for the client's delayed ACK of the headers.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:

@@ -1,2 +1,2 @@
-"""Endpoints of packages: packuments, tarballs, publishing, search, audits. What they answer is decided in `delivery`
-and `publishing`."""
+"""Endpoints of packages: packuments, tarballs, publishing, search, audits. Their content comes from `delivery` and
+`publishing`."""

@@ -1,4 +1,5 @@
-"""`npm access`. Who may do what stands in the node's configuration: it is shown here, and changed there."""
+"""`npm access`, which shows the access rules. They are part of the node's configuration file, and only changed
+there."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from libreseed.registry.http.permissions import Permissions
 
 
 class AccessEndpoints:
-    """What `npm access get`, `list` and `set` ask for."""
+    """The requests of `npm access get`, `list` and `set`."""
 
     def __init__(
         self,
@@ -51,19 +52,19 @@ class AccessEndpoints:
         ]
 
     async def visibility(self, request: Request) -> Response:
-        """GET /-/package/PACKAGE/visibility."""
+        """GET /-/package/PACKAGE/visibility: `{"public": bool}`."""
         name = await self._find(request)
         return json_answer({"public": self._rules.is_public(name)})
 
     async def get(self, request: Request) -> Response:
-        """GET /-/package/PACKAGE/access, by which pnpm asks for the visibility."""
+        """GET /-/package/PACKAGE/access: pnpm's request for the visibility."""
         name = await self._find(request)
         return json_answer({"access": "public" if self._rules.is_public(name) else "restricted"})
 
     async def collaborators(self, request: Request) -> Response:
-        """GET /-/package/PACKAGE/collaborators: those whom a rule names, and where none does, the maintainers.
+        """GET /-/package/PACKAGE/collaborators: the accounts in the access rule, and without a rule the maintainers.
 
-        npm takes an object of permissions by account, pnpm a list of both.
+        npm reads an object of permissions by account, pnpm a list of objects with both.
         """
         self._identity.require(request)
         name = await self._find(request)
@@ -79,14 +80,15 @@ class AccessEndpoints:
         return json_answer(found)
 
     async def packages(self, request: Request) -> Response:
-        """GET /-/user/NAME/package: the packages published here that an account may change."""
+        """GET /-/user/NAME/package: the packages published on this node that the account may change."""
         may_read = self._permissions.reader(request)
         self._identity.require(request)
         names = await self._releases.packages_of(request.path_params["user"])
         return json_answer({name: "write" for name in names if may_read(name)})
 
     async def set(self, request: Request) -> Response:
-        """POST /-/package/PACKAGE/access: what is so already is so; anything else is refused with the way to it."""
+        """POST /-/package/PACKAGE/access: accepted when the package has that access already, else refused with a hint
+        at the configuration file."""
         name = await self._find(request)
         await self._permissions.require(request, "publish", name)
         match await read_json(request, BODY_LIMIT):

@@ -1,4 +1,4 @@
-"""POST of npm's audits."""
+"""The POST requests of `npm audit`."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,8 @@ class AdvisoryEndpoints:
 
 
 def _in_passing(request: Request) -> bool:
-    """Tell whether the user wanted something else: npm says what in a header, other clients audit only on demand."""
+    """Tell whether the audit is part of another command, which npm names in a header. Other clients audit only on
+    demand."""
     return request.headers.get("npm-command", "audit") != "audit"
 
 

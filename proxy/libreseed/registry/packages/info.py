@@ -16,7 +16,7 @@ INFO = "/-/libreseed/info/"
 
 
 class InfoEndpoint:
-    """What this node knows of a version."""
+    """The origin and checks of a version, as JSON."""
 
     def __init__(self, info: PackageInfo, permissions: Permissions) -> None:
         self._info = info
@@ -30,7 +30,7 @@ class InfoEndpoint:
         ]
 
     async def info(self, request: Request) -> Response:
-        """Of `latest`, or of a version, dist-tag or range."""
+        """Describe the version that a version, dist-tag or range stands for; without one, `latest`."""
         path = read_package_path(raw_path(request).removeprefix(INFO))
         match path.rest:
             case ():

@@ -22,7 +22,7 @@ from libreseed.store.tables.prepared import PreparedStore
 
 
 class PackumentEndpoints:
-    """The reading half of a package's metadata."""
+    """Reads of a package's metadata."""
 
     def __init__(
         self,
@@ -47,9 +47,10 @@ class PackumentEndpoints:
         ]
 
     async def packument(self, request: Request, name: str) -> Response:
-        """The whole package; abbreviated when the client prefers that and will not send it back (`?write=true`).
+        """GET /PACKAGE: the packument; abbreviated when the client's Accept prefers that, unless it asks by
+        `?write=true` for one to send back.
 
-        Conditional by If-None-Match, else by If-Modified-Since.
+        Conditional by If-None-Match, else by If-Modified-Since (RFC 9110, 13.1).
         """
         for_writing = bool(request.scope["query_string"]) and request.query_params.get("write") == "true"
         found = await self._packuments.find(name, for_writing=for_writing)
@@ -62,7 +63,7 @@ class PackumentEndpoints:
             "Vary": "Accept, Accept-Encoding",
             "Cache-Control": "no-cache",
         }
-        # What the policy leaves of a package changes at other times than the package.
+        # A packument that the policy has filtered also changes at times that its `time.modified` does not tell.
         modified = form.modified if found.judged is None else ""
         if modified:
             headers["Last-Modified"] = modified
@@ -75,7 +76,7 @@ class PackumentEndpoints:
         return Response(await self._prepared.coded(form, coding), 200, headers, media_type)
 
     async def manifest(self, request: Request, name: str, wanted: str) -> Response:
-        """One version, by version, dist-tag or range."""
+        """GET /PACKAGE/WANTED: the manifest of one version, by version, dist-tag or range."""
         found = await self._packuments.find(name)
         self._counter.add(found.source)
         packument = await asyncio.to_thread(read_versions_lazily, found.body)
@@ -90,7 +91,7 @@ class PackumentEndpoints:
         return json_answer(with_tarball(manifest, name, version, base_url(request)), source=found.source)
 
     async def dist_tags(self, request: Request) -> Response:
-        """GET /-/package/PACKAGE/dist-tags: the dist-tags alone."""
+        """GET /-/package/PACKAGE/dist-tags."""
         raw = raw_path(request).removeprefix("/-/package/").removesuffix("/dist-tags")
         name = read_package_path(raw).name
         self._permissions.check_reading(request, name)
@@ -101,9 +102,10 @@ class PackumentEndpoints:
 
 
 def _has(request: Request, etag: str, modified: str) -> bool:
-    """Tell whether the client has this form already (RFC 9110, 13.2.2: a tag decides alone where there is one)."""
+    """Tell whether the client has this form already. If-None-Match takes precedence over If-Modified-Since (RFC 9110,
+    13.2.2)."""
     tags = request.headers.get("if-none-match")
     if tags is not None:
         return etag in tags
-    # Only the same date: a package that changed hands may go back to an earlier one.
+    # Dates are compared for equality: when another source takes over a name, its packument may have an earlier date.
     return bool(modified) and request.headers.get("if-modified-since") == modified

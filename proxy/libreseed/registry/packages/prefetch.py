@@ -1,7 +1,7 @@
-"""POST of a whole lock file's tarballs: `libreseed install` is told of each as soon as it is in the store.
+"""POST /-/libreseed/prefetch: fetches all tarballs of a lock file, and reports each as soon as it is in the store.
 
 The body is a JSON list of `[name, file, hex sha512]`. The answer is a JSON object a line (application/x-ndjson):
-`{"store": folder}` first, to those on this machine; then for each tarball, in the order in which they come,
+`{"store": folder}` first, to clients on this machine; then for each tarball, in the order in which they come,
 `{"number": index, "source": …}`, or with `"error"` and the `"status"` that a GET would have had; `{}` at the end.
 """
 
@@ -26,14 +26,15 @@ from libreseed.registry.http.permissions import Permissions
 
 MAX_TARBALLS = 20_000
 SIDE_BY_SIDE = 192
-"""Tarballs on their way at a time: so many that what a neighbour has is fetched in bundles."""
+"""Tarballs that are fetched at a time: enough of them to fill bundles of one neighbour (docs/protocol.md, section
+11)."""
 
 _BODY_LIMIT = 16 << 20
 _Wanted = tuple[str, str, bytes]
 
 
 class PrefetchEndpoint:
-    """All tarballs of an install in one request."""
+    """Fetches all tarballs of an install by one request."""
 
     def __init__(
         self, tarballs: TarballDelivery, counter: SourceCounter, store: Path, permissions: Permissions

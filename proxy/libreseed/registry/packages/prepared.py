@@ -1,4 +1,4 @@
-"""Packuments as bytes ready to send: serialised, tagged and compressed once for each coding, then sent as they are."""
+"""Packuments ready to be sent: serialised, given an entity tag, and compressed once for each content coding."""
 
 import asyncio
 import hashlib
@@ -20,17 +20,18 @@ from libreseed.store.tables.prepared import PreparedForm, PreparedStore
 log = logging.getLogger(__name__)
 
 CODINGS = ("zstd", "gzip")
-"""What a packument is offered in, best first. Zstandard is smaller than gzip here and made ten times as fast."""
+"""The content codings offered, best first. Zstandard compresses packuments better than gzip, and ten times as fast."""
 _GZIP_LEVEL = 6
 _KEPT = 32 << 10
-"""Bytes of a packument from which on its forms are kept in the store."""
+"""Bytes of a packument from which on its forms are also saved in the database."""
 _QUICK = 32 << 10
-"""Bytes that are compressed faster than a thread takes them over."""
+"""Bytes below which compressing takes less time than handing the work to a thread."""
 
 
 @dataclass(slots=True)
 class Prepared:
-    """One form of a packument: the validators that all its codings share, and the codings made so far, always zstd.
+    """One form of a packument: the validators of all its codings (RFC 9110, 8.8), and the codings made so far, of which
+    zstd always is one.
 
     `modified`: the package's `time.modified` as an HTTP date, "" when it has none.
     """
@@ -45,12 +46,12 @@ class Prepared:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory, roughly."""
+        """The bytes that it takes in memory, roughly."""
         return sum(map(len, self.codings.values()))
 
 
 class PreparedPackuments:
-    """The forms asked for last, up to `limit` bytes; large ones are also in the store."""
+    """A cache of the forms used last, up to `limit` bytes; large ones are also in the database."""
 
     def __init__(self, store: PreparedStore, limit: int = 256 << 20) -> None:
         self._store = store
@@ -60,7 +61,7 @@ class PreparedPackuments:
         self._making: dict[tuple[str, bool, str], asyncio.Lock] = {}
 
     async def get(self, found: FoundPackument, *, short: bool, base_url: str) -> Prepared:
-        """Return a form of a packument, with tarballs below `base_url`. Raises StoreError."""
+        """Return a form of a packument, with tarball URLs below `base_url`; `short`: abbreviated. Raises StoreError."""
         key = (found.name, short, base_url)
         form = self._find(key, found.revision)
         if form is not None:
@@ -74,7 +75,7 @@ class PreparedPackuments:
                 self._making.pop(key, None)
 
     async def coded(self, form: Prepared, coding: str) -> bytes:
-        """Return a form in one of CODINGS, or as "identity", compressed now if nobody has asked for that before."""
+        """Return the body of a form in one of CODINGS or "identity", compressed now if it was not before."""
         data = form.codings.get(coding)
         if data is None:
             async with form.making:

@@ -1,4 +1,4 @@
-"""GET of signing keys and attestations, for `npm audit signatures` and what pnpm asks of every package."""
+"""GET of signing keys and attestations, for `npm audit signatures` and pnpm's checks of provenance."""
 
 from collections.abc import Sequence
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from libreseed.registry.http.permissions import Permissions
 
 
 class ProvenanceEndpoints:
-    """What proves where a version comes from."""
+    """The registry's signing keys, and attestations of versions."""
 
     def __init__(self, provenance: Provenance, permissions: Permissions) -> None:
         self._provenance = provenance
@@ -29,11 +29,11 @@ class ProvenanceEndpoints:
         ]
 
     async def keys(self, _: Request) -> Response:
-        """GET /-/npm/v1/keys."""
+        """GET /-/npm/v1/keys: `{"keys": [{keyid, keytype, scheme, key, expires}]}`."""
         return _answer(await self._provenance.keys())
 
     async def attestations(self, request: Request) -> Response:
-        """GET /-/npm/v1/attestations/NAME@VERSION; a scoped name may be spelt with %2f."""
+        """GET /-/npm/v1/attestations/NAME@VERSION; a scoped name may be written with %2f."""
         raw = request.scope["raw_path"].decode("latin-1")
         spec = unquote(raw.partition(ATTESTATIONS)[2])
         self._permissions.check_reading(request, spec.rpartition("@")[0])

@@ -1,4 +1,5 @@
-"""GET and HEAD of packages, which is what installs consist of. Their route stands before all others, and is quick."""
+"""GET and HEAD of packages, which nearly all requests of an install are. Their route is matched first, without a
+regular expression."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -33,7 +34,7 @@ class ReadEndpoints:
         self._permissions.check_reading(request, path.name)
         answer = await self._read(request, path)
         if not self._permissions.is_public(path.name):
-            answer.headers["Cache-Control"] = "private, no-cache"  # a cache in front of us hands it to nobody else
+            answer.headers["Cache-Control"] = "private, no-cache"  # shared caches must not keep it (RFC 9111, 5.2.2.7)
         return answer
 
     async def _read(self, request: Request, path: PackagePath) -> Response:
@@ -51,20 +52,20 @@ class ReadEndpoints:
 
 
 class PackageReads(BaseRoute):
-    """Leads every read to `endpoint`, but of `/` and of what is below `/-/`."""
+    """Routes every GET and HEAD to `endpoint`, except for `/` and paths below `/-/`."""
 
     def __init__(self, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         self._endpoint = endpoint
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is one of them."""
+        """Match a request (Starlette's BaseRoute)."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return Match.NONE, {}
         path = scope["path"]
         return (Match.NONE if path == "/" or path.startswith("/-/") else Match.FULL), {}
 
     def url_path_for(self, name: str, /, **_: object) -> object:  # type: ignore[override]
-        """Raise NoMatchFound: it has no name."""
+        """Raise NoMatchFound, since the route has no name."""
         raise NoMatchFound(name, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

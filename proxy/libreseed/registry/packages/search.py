@@ -1,4 +1,4 @@
-"""GET /-/v1/search."""
+"""GET /-/v1/search. Source: npm's registry API, "search"."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ _FROM = 10_000
 
 
 class SearchEndpoint:
-    """`npm search`. Anybody may ask; who is logged in also finds what is restricted."""
+    """`npm search`. Restricted packages are found by those who may read them."""
 
     def __init__(self, search: Search, permissions: Permissions) -> None:
         self._search = search

@@ -37,7 +37,7 @@ class TarballEndpoint:
         self._counter = counter
 
     async def tarball(self, request: Request, name: str, file: str) -> Response:
-        """One tarball. npm says in `pacote-integrity` what its lock file demands."""
+        """GET /PACKAGE/-/FILE. npm sends the integrity of its lock file in the header `pacote-integrity`."""
         wanted_range = request.headers.get("range") if request.method == "GET" else None
         found = await self._tarballs.find(
             name, file, _integrity(request), whole=wanted_range is not None or request.method == "HEAD"
@@ -64,8 +64,8 @@ class TarballEndpoint:
 
 
 class _BodyResponse(Response):
-    """Sends bytes as they come. When they stop coming the connection is cut: the client sees a short body, and
-    takes nothing broken for whole."""
+    """Sends the body as it is fetched. When fetching fails, the connection is cut, so that the client notices a body
+    that is shorter than its Content-Length and does not take it for complete."""
 
     def __init__(self, body: AsyncIterator[bytes], status: int, headers: dict[str, str]) -> None:
         super().__init__(None, status, headers, _MEDIA_TYPE)
@@ -104,7 +104,8 @@ def _ranged(found: FoundTarball, length: int, wanted: str, if_range: str | None,
 
 
 def _parse_range(text: str, length: int) -> _Range | None:
-    """Return the one range that was asked for; None for several or none that we understand: then all is sent."""
+    """Return the range of a Range header; None for several ranges or another unit, which are ignored (RFC 9110,
+    14.2)."""
     match = _RANGE.fullmatch(text.strip())
     if match is None or match.groups() == ("", ""):
         return None

@@ -40,7 +40,7 @@ _WORD_LIMIT = 1 << 10
 
 
 class WritingEndpoints:
-    """All that changes a package. Every one needs a token, and answers 401 without."""
+    """The requests that change a package. All need a token, and get 401 without one."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class WritingEndpoints:
         ]
 
     async def put(self, request: Request) -> Response:
-        """PUT /PACKAGE: publish a version, or deprecate some when there is no tarball, or star it."""
+        """PUT /PACKAGE: publish a version; without a tarball, deprecate versions, or star the package."""
         self._identity.require(request)
         path = read_package_path(raw_path(request))
         if path.rest:
@@ -94,7 +94,7 @@ class WritingEndpoints:
                     return await self._publish(path.name, user, body, spool)
 
     async def edit(self, request: Request) -> Response:
-        """PUT /PACKAGE/-rev/REV: unpublish the versions that the packument lacks, or replace the maintainers."""
+        """PUT /PACKAGE/-rev/REV: unpublish the versions that the sent packument lacks, or replace the maintainers."""
         self._identity.require(request)
         name, rev = _name_and_rev(request)
         match await read_json(request, DOCUMENT_LIMIT):
@@ -154,7 +154,7 @@ class WritingEndpoints:
     async def _publish(self, name: str, user: str, body: object, spool: PublishSpool) -> Response:
         try:
             await self._releases.publish(name, body=body, user=user, tarballs=spool.tarballs, files=spool.files)
-        except IntegrityError as error:  # the client's own bytes: no fault that passes
+        except IntegrityError as error:  # 400, since what the client sent stays wrong; its own status would be retried
             raise InvalidInputError(error.message, hint=error.hint) from error
         return json_answer({"ok": True, "success": True}, 201)
 

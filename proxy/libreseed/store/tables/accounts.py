@@ -1,4 +1,4 @@
-"""Accounts: names, passwords as argon2id hashes, and what npm calls a profile."""
+"""Accounts: names, passwords as argon2id hashes (RFC 9106), and the fields of `npm profile`."""
 
 import asyncio
 import sqlite3
@@ -16,7 +16,8 @@ from libreseed.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`created`: seconds since the epoch; `profile`: email, full name and the like."""
+    """An account. `created`: seconds since the epoch; `profile`: email, full name and the like, as `npm profile` has
+    them."""
 
     name: str
     created: float

@@ -1,4 +1,4 @@
-"""What the store knows of its blobs: their torrents, and which tarball of which package each is."""
+"""The blobs in the store: the torrent of each, and the tarballs, by package and file name, that it is."""
 
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from libreseed.trust.records import BlobRef
 
 @dataclass(frozen=True, slots=True)
 class BlobEntry:
-    """A blob in the store. `shared` is False for what needed credentials upstream: never seeded, never announced."""
+    """A blob in the store. `metadata` is its torrent's, bencoded. `shared` is False for what needed credentials
+    upstream, which is never seeded or announced."""
 
     ref: BlobRef
     metadata: bytes
@@ -18,14 +19,15 @@ class BlobEntry:
 
 
 class Catalogue:
-    """The tables `blobs` and `tarballs`, with the tarballs' index in memory: the hot path asks no database."""
+    """The tables `blobs` and `tarballs`. The tarballs' index is also kept in memory, so that serving one needs no
+    query."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tarballs: dict[tuple[str, str], bytes] = {}
 
     async def open(self) -> None:
-        """Read the index. Raises StoreError."""
+        """Load the index of tarballs. Raises StoreError."""
         rows = await self._database.rows("SELECT name, file, sha512 FROM tarballs")
         self._tarballs = {(name, file): digest for name, file, digest in rows}
 
@@ -35,7 +37,8 @@ class Catalogue:
         return [BlobEntry(BlobRef(*row[:4]), row[4], bool(row[5])) for row in rows]
 
     async def save(self, entry: BlobEntry, tarball: tuple[str, str] | None) -> None:
-        """Keep a blob, and under which (name, file) it is a tarball. Once shared, a blob stays so."""
+        """Save a blob, and that it is the tarball (package name, file name), if given. A blob that is shared stays
+        so."""
         ref = entry.ref
 
         def write(connection: sqlite3.Connection) -> None:
@@ -52,7 +55,7 @@ class Catalogue:
             self._tarballs[tarball] = ref.sha512
 
     async def remove(self, digest: bytes) -> None:
-        """Forget a blob and the tarballs that are it."""
+        """Remove a blob, and the tarballs that it is, from the catalogue."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM tarballs WHERE sha512 = ?", (digest,))
@@ -62,16 +65,16 @@ class Catalogue:
         self._tarballs = {key: value for key, value in self._tarballs.items() if value != digest}
 
     async def name_tarball(self, name: str, file: str, digest: bytes) -> None:
-        """Keep that a blob of the store is also this tarball."""
+        """Save that a blob in the store is also the tarball `file` of the package `name`."""
         await self._database.execute("INSERT OR REPLACE INTO tarballs VALUES (?, ?, ?)", name, file, digest)
         self._tarballs[name, file] = digest
 
     def tarball(self, name: str, file: str) -> bytes | None:
-        """Return the SHA-512 of a package's tarball file, from memory."""
+        """Return the SHA-512 of the tarball `file` of the package `name`, None when it is not in the index."""
         return self._tarballs.get((name, file))
 
     def only_of(self, belongs: Callable[[str], bool]) -> set[bytes]:
-        """Return the SHA-512 of the blobs that are tarballs of such packages, by name, and of no others."""
+        """Return the SHA-512 of the blobs that are tarballs only of packages whose name `belongs`."""
         theirs: set[bytes] = set()
         others: set[bytes] = set()
         for (name, _), digest in self._tarballs.items():

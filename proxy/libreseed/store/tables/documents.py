@@ -1,4 +1,5 @@
-"""JSON documents other than packuments: the upstream's, such as its signing keys, and attestations published here."""
+"""JSON documents other than packuments: those of the upstream, such as its signing keys, and attestations that were
+published here."""
 
 from dataclasses import dataclass
 
@@ -6,14 +7,14 @@ from libreseed.store.database import Database
 
 
 def published_attestations(name: str, version: str) -> str:
-    """Return the path under which the attestations of a version are kept that was published here: none of the
-    upstream's."""
+    """Return the path under which the attestations of a version published here are stored; no path of the upstream's
+    is like it."""
     return f"published {name}@{version}"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document; `checked` is when it came here, in seconds since the epoch."""
+    """A JSON document; `checked` is when it was received, in seconds since the epoch."""
 
     body: bytes
     checked: float
@@ -31,11 +32,11 @@ class DocumentStore:
         return StoredDocument(*row) if row else None
 
     async def save(self, path: str, document: StoredDocument) -> None:
-        """Keep a document in place of an earlier one."""
+        """Save a document in place of an earlier one of that path."""
         await self._database.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", path, document.body, document.checked
         )
 
     async def remove(self, path: str) -> None:
-        """Forget a document, if there is one."""
+        """Delete the document of a path, if there is one."""
         await self._database.execute("DELETE FROM documents WHERE path = ?", path)

@@ -1,7 +1,7 @@
-"""What search finds: SQLite's full text index (FTS5) of what the store knows.
+"""The full text index (SQLite's FTS5) of the packages in the store, for search.
 
-Triggers note each name whose packument changes; it is read for the index when somebody searches, not when somebody
-installs.
+Triggers collect the names whose packument has changed. They are indexed when somebody searches, so that installs are
+not slowed down.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ _COLUMNS = ("name", "description", "keywords", "maintainers")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One match. `origin` is the packument's, None for what was published here."""
+    """One match. `origin` is the packument's, None for a package published here; `package` as in `Listing`."""
 
     name: str
     origin: str | None
@@ -35,14 +35,15 @@ class ListingStore:
         self._database = database
 
     async def update(self, batch: int = 8) -> bool:
-        """Read up to `batch` changed packages for the index. Return whether there are more."""
+        """Index up to `batch` changed packages. Return whether there are more."""
         return await self._database.run(lambda connection: _update(connection, batch))
 
     async def find(self, terms: list[tuple[str | None, str]], limit: int) -> list[Found]:
-        """Return at most `limit` packages that match all terms `(column, text)`: those named so first, then the best.
+        """Return at most `limit` packages that match all terms `(column, text)`: exact names first, then by FTS5's
+        rank.
 
-        A term matches words that begin like it, in any column when its column is None. No terms: every package,
-        by name.
+        A term matches words that begin with it, in any column when its column is None. Without terms every package
+        matches, in order of name.
         """
         if terms:
             rows = await self._database.rows(

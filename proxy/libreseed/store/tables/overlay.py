@@ -1,4 +1,4 @@
-"""What the overlay keeps between two runs: records of others, evidence, contacts and the node's id."""
+"""The overlay's state that is kept over restarts: records of others, evidence, contacts and the node's id."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ class OverlayStore:
         return [(row[0], row[1]) for row in await self._database.rows("SELECT key_text, item FROM overlay_records")]
 
     async def save_record(self, key_text: str, publisher: bytes, item: bytes) -> None:
-        """Keep a record in place of an earlier one of the same key text and publisher."""
+        """Save a record in place of an earlier one of the same key text and publisher."""
         await self._database.execute(
             "INSERT OR REPLACE INTO overlay_records VALUES (?, ?, ?)", key_text, publisher, item
         )
 
     async def remove_record(self, key_text: str, publisher: bytes) -> None:
-        """Forget a record."""
+        """Delete the record of a key text and publisher."""
         await self._database.execute(
             "DELETE FROM overlay_records WHERE key_text = ? AND publisher = ?", key_text, publisher
         )
 
     async def save_evidence(self, key_text: str, publisher: bytes, first: bytes, second: bytes) -> None:
-        """Keep two items that one publisher signed with one seq; the first pair stays."""
+        """Save two items that one publisher signed with the same seq, unless such a pair is saved already."""
         await self._database.execute(
             "INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", key_text, publisher, first, second
         )
@@ -39,7 +39,7 @@ class OverlayStore:
         return [(ip, port, p2p) for ip, port, p2p in await self._database.rows("SELECT * FROM contacts")]
 
     async def save_contacts(self, contacts: Sequence[tuple[str, int, int]]) -> None:
-        """Keep these contacts in place of all earlier ones."""
+        """Save these contacts in place of all earlier ones."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM contacts")
@@ -53,5 +53,5 @@ class OverlayStore:
         return row[0] if row else None
 
     async def save_node_id(self, node_id: bytes) -> None:
-        """Keep the 20-byte id of this node."""
+        """Save the 20-byte id of this node."""
         await self._database.execute("INSERT OR REPLACE INTO state VALUES ('node_id', ?)", node_id)

@@ -13,28 +13,28 @@ from libreseed.store.packing import pack, unpack
 from libreseed.trust.keys import format_key
 
 UPSTREAM = "upstream"
-"""The origin of what the default source says."""
+"""The origin of packuments from the default upstream."""
 _MIRROR = "mirror "
 _RECENT_BYTES = 128 << 20
 
 
 def declared_origin(upstream: str) -> str:
-    """Return the origin of what the upstream declared under this name says: nobody else speaks for its packages."""
+    """Return the origin of packuments from the upstream that `[upstreams.NAME]` declares, NAME being `upstream`."""
     return f"{UPSTREAM} {upstream}"
 
 
 def is_upstreams_origin(origin: str) -> bool:
-    """Tell whether an upstream, of whatever name, has said it."""
+    """Tell whether `origin` is the default or a declared upstream's."""
     return origin.partition(" ")[0] == UPSTREAM
 
 
 def publisher_origin(key: bytes) -> str:
-    """Return the origin of what a publisher's own record says."""
+    """Return the origin of packuments from a `package` record signed with the 32-byte `key`."""
     return f"publisher {format_key(key)}"
 
 
 def mirror_origin(key: bytes) -> str:
-    """Return the origin of what a mirror's record says of the upstream's package."""
+    """Return the origin of packuments from a `mirror` record signed with the 32-byte `key`."""
     return f"{_MIRROR}{format_key(key)}"
 
 
@@ -49,7 +49,7 @@ class StoredPackument:
 
     `origin` is UPSTREAM, a `declared_origin`, a `publisher_origin` or a `mirror_origin`; `torrents` is the
     snapshot's, by version, each `(v1, v2, length)` in hex; `checked` is when its source last confirmed it, in
-    seconds since the epoch; `revision` is another for another body, and set by the store.
+    seconds since the epoch; `revision` is set by the store, and differs whenever the body does.
     """
 
     name: str
@@ -100,7 +100,7 @@ class PackumentStore:
         return found
 
     async def save(self, packument: StoredPackument) -> StoredPackument:
-        """Keep a packument in place of an earlier one, and return it with its revision."""
+        """Save a packument in place of an earlier one, and return it with its revision."""
         packed = await asyncio.to_thread(pack, packument.body)
         await self._database.execute(
             "INSERT OR REPLACE INTO packuments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,7 +118,7 @@ class PackumentStore:
         return saved
 
     async def confirm(self, name: str, checked: float) -> None:
-        """Note that the packument of `name` was found unchanged at its source."""
+        """Save that the source of `name` confirmed its packument at `checked`, in seconds since the epoch."""
         await self._database.execute("UPDATE packuments SET checked = ? WHERE name = ?", checked, name)
         recent = self._recent.get(name)
         if recent is not None:

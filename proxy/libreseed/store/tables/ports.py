@@ -1,4 +1,4 @@
-"""The ports that a node had last time: whoever knew them finds it again after a restart."""
+"""The ports that a node used last, so that others can reach it on the same ones after a restart."""
 
 from libreseed.store.database import Database
 
@@ -10,10 +10,10 @@ class PortStore:
         self._database = database
 
     async def find(self, use: str) -> int:
-        """Return the last port, 0 when there is none."""
+        """Return the last port of a use, 0 when there is none."""
         row = await self._database.row("SELECT value FROM state WHERE key = ?", f"port:{use}")
         return int(row[0]) if row else 0
 
     async def save(self, use: str, port: int) -> None:
-        """Keep the port that is in use now."""
+        """Save the port of a use."""
         await self._database.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", f"port:{use}", str(port).encode())

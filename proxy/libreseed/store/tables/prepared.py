@@ -1,4 +1,4 @@
-"""Large packuments as they are sent, kept over a restart: making them anew takes up to a second."""
+"""Large packuments, serialised and compressed for sending, which takes up to a second: kept over restarts."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from libreseed.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class PreparedForm:
-    """A packument's form whose tarballs are below `base_url`, made of the packument with this `revision`.
+    """A form of the packument with this `revision`, whose tarball URLs are below `base_url`.
 
-    `short`: the abbreviated one. `modified`: an HTTP date or "". `gzip`: None until somebody asked for it.
+    `short`: the abbreviated form. `modified`: `time.modified` as an HTTP date, or "". `zstd` and `gzip`: the JSON in
+    these codings, the latter None until a client asked for it.
     """
 
     name: str
@@ -23,14 +24,14 @@ class PreparedForm:
 
 
 class PreparedStore:
-    """The table `prepared`: one form of each kind a package, for the `base_url` used last. Methods may raise
-    StoreError."""
+    """The table `prepared`: for each package one full and one abbreviated form, of the `base_url` used last. Methods
+    may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, name: str, short: bool, base_url: str, revision: bytes) -> PreparedForm | None:
-        """Return this very form, or None."""
+        """Return the form with exactly these properties, or None."""
         row = await self._database.row(
             "SELECT etag, modified, zstd, gzip FROM prepared"
             " WHERE name = ? AND short = ? AND base_url = ? AND revision = ?",
@@ -42,7 +43,7 @@ class PreparedStore:
         return PreparedForm(name, short, base_url, revision, *row) if row else None
 
     async def save(self, form: PreparedForm) -> None:
-        """Keep a form in place of an earlier one."""
+        """Save a form in place of an earlier one of that name and kind."""
         await self._database.execute(
             "INSERT OR REPLACE INTO prepared VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             form.name,

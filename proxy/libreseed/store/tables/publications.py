@@ -12,14 +12,14 @@ from libreseed.trust.snapshot import Snapshot, TorrentRef
 
 
 class PublicationStore:
-    """The tables `publications` and `history`; the names are in memory. Methods may raise StoreError."""
+    """The tables `publications` and `history`; the names are also kept in memory. Methods may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._names: set[str] = set()
 
     async def open(self) -> None:
-        """Read the names."""
+        """Load the names."""
         self._names = {row[0] for row in await self._database.rows("SELECT name FROM publications")}
 
     def has(self, name: str) -> bool:
@@ -60,7 +60,7 @@ class PublicationStore:
         return [(name, maintainers_of({"maintainers": orjson.loads(people or "[]")})) for name, people in rows]
 
     async def save(self, snapshot: Snapshot, known_events: int) -> None:
-        """Keep a package; its events after the first `known_events` are appended to the history."""
+        """Save a package, and append its events after the first `known_events` to the stored history."""
         torrents = {version: (ref.v1.hex(), ref.v2.hex(), ref.length) for version, ref in snapshot.torrents.items()}
 
         def write(connection: sqlite3.Connection) -> None:

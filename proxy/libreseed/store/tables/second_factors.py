@@ -13,8 +13,8 @@ Mode = Literal["auth-only", "auth-and-writes"]
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """`mode` says what needs a code: logging in and changing the account, or writes too. Nothing does while
-    `pending`: then no code has been right yet."""
+    """The second factor of an account. `mode` says what needs a code: logging in and changing the account, or writes
+    too. While `pending`, that is before a first code was right, nothing needs one."""
 
     secret: bytes
     mode: Mode
@@ -22,18 +22,18 @@ class SecondFactor:
 
 
 class SecondFactorStore:
-    """The tables `second_factors` and `recovery_codes`, of which only hashes are kept. Methods may raise StoreError."""
+    """The tables `second_factors` and `recovery_codes`, the latter as hashes. Methods may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, account: str) -> SecondFactor | None:
-        """Return the second factor of an account."""
+        """Return the second factor of an account, None when it has none."""
         row = await self._database.row("SELECT secret, mode, pending FROM second_factors WHERE account = ?", account)
         return SecondFactor(row[0], row[1], bool(row[2])) if row else None
 
     async def save(self, account: str, factor: SecondFactor) -> None:
-        """Keep the second factor of an account."""
+        """Save the second factor of an account."""
         await self._database.execute(
             "INSERT OR REPLACE INTO second_factors VALUES (?, ?, ?, ?)",
             account,
@@ -43,7 +43,7 @@ class SecondFactorStore:
         )
 
     async def confirm(self, account: str, codes: Iterable[str]) -> None:
-        """The second factor is in force from now on, with these recovery codes."""
+        """End the pending state of an account's second factor, and save its recovery codes."""
         rows = [(account, _hash(code)) for code in codes]
 
         def write(connection: sqlite3.Connection) -> None:
@@ -54,14 +54,14 @@ class SecondFactorStore:
         await self._database.run(write)
 
     async def use_recovery_code(self, account: str, code: str) -> bool:
-        """Tell whether it is a recovery code that has not been used; now it has."""
+        """Use up a recovery code. Return whether it was one that had not been used."""
         statement = "DELETE FROM recovery_codes WHERE account = ? AND hash = ?"
         return await self._database.run(
             lambda connection: connection.execute(statement, (account, _hash(code))).rowcount == 1
         )
 
     async def remove(self, account: str) -> None:
-        """Switch it off."""
+        """Delete the second factor of an account, and its recovery codes."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM second_factors WHERE account = ?", (account,))

@@ -14,7 +14,7 @@ class StarStore:
         await self._database.execute("INSERT OR IGNORE INTO stars VALUES (?, ?)", account, name)
 
     async def remove(self, account: str, name: str) -> None:
-        """Take the star away, if there is one."""
+        """Remove the star, if there is one."""
         await self._database.execute("DELETE FROM stars WHERE account = ? AND name = ?", account, name)
 
     async def list(self, account: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tokens, as SHA-256: a token is random, so a quick hash protects it, and checking one costs no time."""
+"""Tokens, stored by their SHA-256. They are random, so no slow hash is needed to protect them as passwords need one."""
 
 import hashlib
 import secrets
@@ -12,15 +12,15 @@ from libreseed.packages.tokens import TokenLimits
 from libreseed.store.database import Database
 
 MAX_TOKENS = 1000
-"""Tokens of one account."""
+"""Tokens that one account may have."""
 _TOKEN_BYTES = 32
 _SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token without its secret. `key` is the hex SHA-256 that it is revoked by, `shown` how it begins, `label` what
-    its owner calls it, `created` seconds since the epoch."""
+    """A token without its secret. `key` is its hex SHA-256, `shown` its first characters, `label` the name that its
+    owner gave it, `created` in seconds since the epoch."""
 
     key: str
     account: str
@@ -31,14 +31,14 @@ class IssuedToken:
 
 
 class TokenStore:
-    """The table `tokens`, live ones in memory. Methods may raise StoreError."""
+    """The table `tokens`; those that have not expired are also kept in memory. Methods may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tokens: dict[str, IssuedToken] = {}
 
     async def open(self) -> None:
-        """Read the tokens; forget those that have expired."""
+        """Load the tokens, and delete those that have expired."""
         for row in await self._database.rows("SELECT hash, account, created, shown, label, limits FROM tokens"):
             account, created, shown, label = row[1:5]
             token = IssuedToken(
@@ -56,7 +56,7 @@ class TokenStore:
                 await self._drop(token.key)
 
     def find(self, token: str) -> IssuedToken | None:
-        """Return what is known of a token, from memory. Whether it may be used now, its limits tell."""
+        """Return an issued token, or None. Whether it may be used now is for its `limits` to check."""
         return self._tokens.get(_hash(token).hex())
 
     def list(self, account: str) -> list[IssuedToken]:
@@ -65,7 +65,8 @@ class TokenStore:
         return sorted(own, key=lambda token: token.created, reverse=True)
 
     async def issue(self, account: str, label: str = "", limits: TokenLimits | None = None) -> tuple[str, IssuedToken]:
-        """Make a token and return it with what is kept of it: never the token itself. Raises ConflictError."""
+        """Make a token. Return its secret, which is not stored, and the token as it is. Raises ConflictError when the
+        account has 1000."""
         if len(self.list(account)) >= MAX_TOKENS:
             raise ConflictError(f"{account} has {MAX_TOKENS} tokens.", hint="Revoke some: npm token revoke ID")
         text = "ls_" + secrets.token_urlsafe(_TOKEN_BYTES)
@@ -91,7 +92,7 @@ class TokenStore:
         return text, token
 
     async def revoke(self, account: str, token: str) -> None:
-        """Make a token of an account worthless, named by its key or itself. Raises NotFoundError."""
+        """Delete a token of an account, given by its key or its secret. Raises NotFoundError when there is none."""
         for key in (token, _hash(token).hex()):
             found = self._tokens.get(key)
             if found is not None and found.account == account:
