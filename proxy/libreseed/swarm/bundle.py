@@ -68,8 +68,8 @@ def digest_of_path(path: str) -> bytes | None:
 class BundleDownload(Transfer):
     """A download of the bundle with the infohash `v2` into `folder` (see `Transfer`).
 
-    `choose` is given the blobs in it, lengths in bytes by SHA-512, and returns those that are wanted; the others do not
-    come. `files` are the wanted ones, by SHA-512, and `peers` whom they come from. Both are known after `first_piece`.
+    `choose` is given the blobs in it, lengths in bytes by SHA-512, and returns those that are wanted by now; the others
+    do not come. `files` are the wanted ones, by SHA-512, from `first_piece` on.
     """
 
     _announced = False
@@ -85,28 +85,41 @@ class BundleDownload(Transfer):
         choose: Callable[[Mapping[bytes, int]], Collection[bytes]],
     ) -> None:
         super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, peers, stall)
-        self.files: Mapping[bytes, Path] | None = None
+        self.files: dict[bytes, Path] = {}
         self._v2 = v2
         self._choose = choose
-        self._unwanted: Collection[int] = ()
+        self._blobs: dict[bytes, tuple[int, str, int]] = {}
 
     @property
     def label(self) -> str:
         return f"the bundle {self._v2.hex()[:16]}…"
 
+    def choose_again(self) -> None:
+        """Let more of it come, if more of it is wanted by now."""
+        if self._info is not None and self._take_wanted():
+            self._whole, self._flushed, self._grew = False, False, True
+            self._prioritise(self._info)
+
     def _check(self, info: lt.torrent_info) -> None:
-        if self.files is not None:
-            return
+        if self._blobs:
+            return  # of an earlier try
         layout = info.layout()
-        found = {digest_of_path(path): (index, path, size) for index, path, size in real_files(info)}
-        sizes = {digest: size for digest, (_, _, size) in found.items() if digest is not None and 0 < size <= MAX_FILE}
-        if len(sizes) != len([*real_files(info)]) or len(sizes) > MAX_FILES or info.piece_length() != MAX_FILE:
+        files = [*real_files(info)]
+        for index, path, size in files:
+            digest = digest_of_path(path)
+            if digest is not None and 0 < size <= MAX_FILE:
+                self._blobs[digest] = layout.file_offset(index) // MAX_FILE, path, size
+        if len(self._blobs) != len(files) or len(files) > MAX_FILES or info.piece_length() != MAX_FILE:
             raise SwarmError(f"What came as {self.label} is no bundle.")
-        wanted = self._choose(sizes)
-        self.files = {digest: self._folder / found[digest][1] for digest in wanted}
-        self._unwanted = [layout.file_offset(found[digest][0]) // MAX_FILE for digest in sizes.keys() - set(wanted)]
-        if not self.files:
+        if not self._take_wanted():
             raise SwarmError(f"Nothing in {self.label} is wanted.")
 
+    def _take_wanted(self) -> bool:
+        wanted = self._choose({digest: size for digest, (_, _, size) in self._blobs.items()})
+        new = {digest: self._folder / self._blobs[digest][1] for digest in wanted if digest not in self.files}
+        self.files |= new
+        return bool(new)
+
     def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
-        return super()._priorities(info) | dict.fromkeys(self._unwanted, NEVER)
+        unwanted = (piece for digest, (piece, _, _) in self._blobs.items() if digest not in self.files)
+        return super()._priorities(info) | dict.fromkeys(unwanted, NEVER)

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from libreseed.swarm.bundle import Member, make_bundle
 from libreseed.swarm.session import Session
@@ -13,14 +13,21 @@ from libreseed.swarm.session import Session
 MAX_OFFERS = 256
 MIN_AGE = 10.0
 """Seconds for which a bundle stays that was just asked for, whoever asks for others."""
-MAX_FOUND = 3
+MAX_FOUND = 8
 """Bundles that one request is answered with, beside a new one."""
+
+
+class EndTorrent(Protocol):
+    """Ends the torrent of a bundle that came here, and discards its files unless they are kept."""
+
+    def __call__(self, *, keep_folder: bool) -> None: ...
 
 
 class _Offer(NamedTuple):
     asked_at: float
     digests: frozenset[bytes]
-    end: Callable[[], None]
+    end: EndTorrent
+    folder: Path | None = None
 
 
 class Offers:
@@ -43,24 +50,32 @@ class Offers:
         by_name = {each.digest.hex(): place for each, place in zip(members, places, strict=True)}
         self._session.seed_files(bundle.metadata, by_name)
         digests = frozenset(each.digest for each in members)
-        self._offers[bundle.v2] = _Offer(self._clock(), digests, lambda: self._session.unseed(bundle.v2))
+        self._offers[bundle.v2] = _Offer(self._clock(), digests, lambda **_: self._session.unseed(bundle.v2))
         return bundle.v2
 
-    def keep(self, v2: bytes, digests: Collection[bytes], end: Callable[[], None]) -> None:
-        """Count a bundle that has come, with these blobs of it, as one that is offered; `end` ends its torrent."""
+    def keep(self, v2: bytes, digests: Collection[bytes], folder: Path, end: EndTorrent) -> None:
+        """Count a bundle that has come into `folder`, with these blobs of it, as one that is offered."""
         if v2 in self._offers or not self._has_room():
-            end()
+            end(keep_folder=False)
         else:
-            self._offers[v2] = _Offer(self._clock(), frozenset(digests), end)
+            self._offers[v2] = _Offer(self._clock(), frozenset(digests), end, folder)
+
+    def reopen(self, v2: bytes) -> Path | None:
+        """Offer a bundle no longer of which more is to come, and return the folder in which it is; None when it has not
+        come here before."""
+        if v2 not in self._offers:
+            return None
+        offer = self._offers.pop(v2)
+        offer.end(keep_folder=True)
+        return offer.folder
 
     def find_overlapping(self, digests: Collection[bytes]) -> list[bytes]:
-        """Return the v2 infohashes of bundles that have many of these blobs, at most 3; they count as asked for."""
+        """Return the v2 infohashes of bundles that have many of these blobs, at most 8; they count as asked for."""
         left = set(digests)
         found: list[bytes] = []
-        least = max(1, len(left) // 4)
         while left and len(found) < MAX_FOUND:
             common, v2 = max(((len(left & each.digests), v2) for v2, each in self._offers.items()), default=(0, b""))
-            if common < least:
+            if not common:
                 break
             found.append(v2)
             left -= self._offers[v2].digests
@@ -74,7 +89,7 @@ class Offers:
     def forget(self, digest: bytes) -> None:
         """Offer nothing any longer that this blob is in."""
         for v2 in [v2 for v2, each in self._offers.items() if digest in each.digests]:
-            self._offers.pop(v2).end()
+            self._offers.pop(v2).end(keep_folder=False)
 
     def _touch(self, v2: bytes) -> None:
         self._offers[v2] = self._offers.pop(v2)._replace(asked_at=self._clock())
@@ -85,5 +100,5 @@ class Offers:
         v2, oldest = next(iter(self._offers.items()))
         if self._clock() - oldest.asked_at < MIN_AGE:
             return False
-        self._offers.pop(v2).end()
+        self._offers.pop(v2).end(keep_folder=False)
         return True

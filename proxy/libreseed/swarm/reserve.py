@@ -10,7 +10,7 @@ CONNECT = 0.3
 """Seconds in which one of the others must be connected."""
 BEHIND = 0.5
 """Seconds for which the others may have pieces that do not come."""
-SILENT = 1.5
+SILENT = 0.8
 """Seconds for which nothing may come at all."""
 TURN = 2.0
 """Seconds after which the holder is asked all the same, for each host that came before: if its link has room, all are
@@ -45,6 +45,15 @@ class Reserve:
         if progress.pieces >= progress.most:
             self._abreast_at = now
         waited = now - self._started
+        import sys
+
+        why = [
+            progress.peers == 0 and waited > CONNECT,
+            now - self._abreast_at > BEHIND,
+            now - self._heard_at > SILENT,
+            waited > TURN * self._number,
+        ]
+        if any(why):
         return (
             (progress.peers == 0 and waited > CONNECT)
             or now - self._abreast_at > BEHIND

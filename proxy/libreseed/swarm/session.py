@@ -160,16 +160,17 @@ class Session:
         handle.resume()
         return handle
 
-    def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint]) -> None:
-        """Connect to more peers for a download: at once when there is none (see `download`), else within a second."""
+    def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint], *, at_once: bool = False) -> None:
+        """Connect to more peers for a download: at once when there is none yet (see `download`), else within a second.
+        With `at_once` the others are connected anew for it."""
         if handle not in self._handlers:
             return
-        is_alone = handle.status(0).num_peers == 0  # to pause would disconnect the others; they deliver meanwhile
-        if is_alone:
+        at_once = at_once or handle.status(0).num_peers == 0  # to pause disconnects those who deliver meanwhile
+        if at_once:
             handle.pause()
         for peer in peers:
             handle.connect_peer(peer)
-        if is_alone:
+        if at_once:
             handle.resume()
 
     def take_rarest_first(self, handle: lt.torrent_handle) -> None:

@@ -62,6 +62,8 @@ class Transfer(ABC):
         self._whole = False
         self._flushed = False
         self._restarted = False
+        self._is_prioritised = False
+        self._grew = False
         self._received = 0
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -98,10 +100,7 @@ class Transfer(ABC):
 
     def add_peers(self, peers: Iterable[Endpoint]) -> None:
         """Ask further peers, but for one that is held in reserve."""
-        new = set(peers) - self.peers - {self._reserved}
-        self.peers |= new
-        if new and self._handle is not None:
-            self._session.add_peers(self._handle, new)
+        self._add_peers(set(peers) - {self._reserved})
 
     def introduce(self, peers: Iterable[Endpoint], number: int, count: int) -> None:
         """Ask those who fetch the same too. As host `number` of `count` this one begins with another part than they do,
@@ -123,6 +122,25 @@ class Transfer(ABC):
         def look() -> None:
             if self._handle is None or reserve.is_needed(self._session.progress(self._handle), loop.time()):
                 self._reserved = None
+                import sys
+
+                h = self._handle
+                st = h.status(0) if h else None
+                print(
+                    "WHY",
+                    self.label,
+                    self._place,
+                    type(self).__name__,
+                    "meta" if self._info else "nometa",
+                    st and (str(st.state), st.num_pieces, st.total_payload_download),
+                    [
+                        (q.ip[0], q.num_pieces, q.flags & 0xFFFF, str(q.last_request))
+                        for q in (h.get_peer_info() if h else [])
+                    ],
+                    "known",
+                    self.peers,
+                    file=sys.stderr,
+                )
                 self.add_peers([holder])
             else:
                 self._looking = loop.call_later(_LOOK, look)
@@ -136,6 +154,12 @@ class Transfer(ABC):
     async def complete(self) -> None:
         """Wait until everything is on disk."""
         await self._until(lambda: self._flushed)
+
+    def _add_peers(self, peers: set[Endpoint], *, at_once: bool = False) -> None:
+        new = peers - self.peers
+        self.peers |= new
+        if new and self._handle is not None:
+            self._session.add_peers(self._handle, new, at_once=at_once)
 
     def _start(self, retry: float) -> None:
         self._handle = self._session.download(
@@ -171,6 +195,7 @@ class Transfer(ABC):
         if self._progressed > progressed or self._has_received():
             self._watch(longer)
             return
+
         self._leave()
         self._restarted = True
         self._received = 0
@@ -188,7 +213,8 @@ class Transfer(ABC):
 
     def _prioritise(self, info: lt.torrent_info) -> None:
         priorities = self._priorities(info)
-        if priorities and self._handle is not None:
+        if self._handle is not None and (priorities or self._is_prioritised):
+            self._is_prioritised = True
             self._session.prioritise(self._handle, priorities, info.num_pieces())
 
     def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
@@ -227,6 +253,10 @@ class Transfer(ABC):
             case lt.cache_flushed_alert():
                 # The alert also comes of pausing; only after the last piece does it count.
                 if not self._whole:
+                    return
+                if self._grew:  # it may be of what was whole before more was wanted
+                    self._grew = False
+                    alert.handle.flush_cache()
                     return
                 self._flushed = True
             case lt.torrent_error_alert() | lt.file_error_alert() | lt.metadata_failed_alert():

@@ -73,6 +73,7 @@ class BundleFetcher:
         self._session = session
         self._blobs = blobs
         self._seeding = seeding
+        self._coming: dict[bytes, _Coming] = {}
         self._lines: dict[Endpoint, _Line] = {}
         self._tasks = Tasks()
 
@@ -108,14 +109,14 @@ class BundleFetcher:
             _settle(parts, UnavailableError("The bundle was given up."))
 
     async def _fetch(self, holder: Endpoint, line: "_Line", parts: Sequence[Part]) -> None:
+        unclaimed = {part.ref.sha512: part for part in parts}
         with line.turn():
-            offers = await self._overlay.request_bundles(holder, [part.ref.sha512 for part in parts])
-            unclaimed = {part.ref.sha512: part for part in parts}
+            offers = await self._overlay.request_bundles(holder, [*unclaimed])
             taking = [self._take(holder, line, unclaimed, *offer) for offer in offers]
             for outcome in await asyncio.gather(*taking, return_exceptions=True):
                 if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
                     raise outcome
-        _settle(parts, Introduction())
+        _settle(unclaimed.values(), Introduction())
 
     async def _take(
         self,
@@ -125,39 +126,55 @@ class BundleFetcher:
         v2: bytes,
         introduction: Introduction,
     ) -> None:
-        """Fetch of one bundle what is still unclaimed of what was asked for, and what else of it is wanted."""
+        """Fetch of one torrent what is still unclaimed of what was asked for, and what else of it is wanted."""
         own = next((part for part in unclaimed.values() if part.ref.v2 == v2), None)
         if own is not None:
             unclaimed.pop(own.ref.sha512).settle(introduction)
             return
-        mine: dict[bytes, Part] = {}
-
-        def choose(lengths: Mapping[bytes, int]) -> Collection[bytes]:
-            claimed = [each for each in lengths if each in unclaimed and unclaimed[each].ref.length == lengths[each]]
-            mine.update((digest, unclaimed.pop(digest)) for digest in claimed)
-            mine.update((part.ref.sha512, part) for part in line.claim(lengths))
-            return mine.keys()
-
-        folder, goes_on = self._blobs.incoming_dir(), False
-        peers = introduction.peers if introduction.number else (holder, *introduction.peers)
+        coming = self._coming.get(v2)
+        if coming is not None:
+            coming.claim(line, unclaimed)
+            await coming.ended()
+            return
+        folder = self._offers.reopen(v2) or self._blobs.incoming_dir()
+        coming = self._coming[v2] = _Coming(folder)
         try:
-            async with BundleDownload(self._session, v2, folder, peers=peers, stall=STALL, choose=choose) as download:
-                download.introduce((), introduction.number, introduction.count)
-                if introduction.number:
-                    download.hold_in_reserve(holder)
-                await download.first_piece()
-                line.tell_started(mine.values())
-                await download.complete()
-                if await self._store(download.files or {}, mine):
-                    goes_on = True
-                    self._pass_on(v2, mine, download, folder)
+            await self._download(coming, holder, line, unclaimed, v2, introduction)
         except LibreseedError as error:
-            _settle(mine.values(), error)
+            coming.fail(error)
             raise
         finally:
-            _settle(mine.values(), UnavailableError("The bundle was given up."))
-            if not goes_on:
+            del self._coming[v2]
+            coming.fail(UnavailableError("The bundle was given up."))
+            if not coming.goes_on:
                 await self._blobs.discard(folder)
+
+    async def _download(
+        self,
+        coming: "_Coming",
+        holder: Endpoint,
+        line: "_Line",
+        unclaimed: dict[bytes, Part],
+        v2: bytes,
+        introduction: Introduction,
+    ) -> None:
+        peers = introduction.peers if introduction.number else (holder, *introduction.peers)
+        download = BundleDownload(self._session, v2, coming.folder, peers=peers, stall=STALL, choose=coming.choose)
+        coming.claim(line, unclaimed)
+        async with download:
+            coming.download = download
+            download.introduce((), introduction.number, introduction.count)
+            if introduction.number:
+                download.hold_in_reserve(holder)
+            await download.first_piece()
+            line.tell_started(coming.parts.values())
+            while coming.parts:
+                await download.complete()
+                parts, coming.parts = coming.parts, {}
+                if not await self._store(download.files, parts):
+                    return
+            coming.goes_on = True
+            self._pass_on(v2, download, coming.folder)
 
     async def _store(self, files: Mapping[bytes, Path], parts: Mapping[bytes, Part]) -> bool:
         """Check and store what has come; tell whether all of it was right."""
@@ -167,15 +184,53 @@ class BundleFetcher:
             part.settle(outcome)
         return all(isinstance(outcome, BlobRef) for outcome in outcomes)
 
-    def _pass_on(self, v2: bytes, digests: Collection[bytes], download: BundleDownload, folder: Path) -> None:
+    def _pass_on(self, v2: bytes, download: BundleDownload, folder: Path) -> None:
         """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew."""
         end_torrent = download.detach()
 
-        def end() -> None:
+        def end(*, keep_folder: bool) -> None:
             end_torrent()
-            self._tasks.start(self._blobs.discard(folder))
+            if not keep_folder:
+                self._tasks.start(self._blobs.discard(folder))
 
-        self._offers.keep(v2, digests, end)
+        self._offers.keep(v2, download.files.keys(), folder, end)
+
+
+class _Coming:
+    """A bundle on its way. More of it may come to be wanted meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts: dict[bytes, Part] = {}
+        """What is wanted of it, and has not come yet."""
+        self.download: BundleDownload | None = None
+        self.goes_on = False
+        self._claims: list[tuple[_Line, dict[bytes, Part]]] = []
+        self._end = asyncio.Event()
+
+    def claim(self, line: "_Line", unclaimed: dict[bytes, Part]) -> None:
+        """Take of it what is unclaimed, and what waits in the line, as soon as it is known what is in it."""
+        self._claims.append((line, unclaimed))
+        if self.download is not None:
+            self.download.choose_again()
+
+    def choose(self, lengths: Mapping[bytes, int]) -> Collection[bytes]:
+        """Return what is wanted of these blobs, lengths in bytes by SHA-512."""
+        claims, self._claims = self._claims, []
+        for line, unclaimed in claims:
+            fitting = [each for each in lengths if each in unclaimed and unclaimed[each].ref.length == lengths[each]]
+            self.parts.update((digest, unclaimed.pop(digest)) for digest in fitting)
+            self.parts.update((part.ref.sha512, part) for part in line.claim(lengths))
+        return self.parts.keys()
+
+    def fail(self, error: LibreseedError) -> None:
+        """Nothing more of it comes."""
+        _settle(self.parts.values(), error)
+        self._end.set()
+
+    async def ended(self) -> None:
+        """Wait for that."""
+        await self._end.wait()
 
 
 class _Line:

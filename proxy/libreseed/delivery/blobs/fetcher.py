@@ -207,7 +207,7 @@ class _BlobFetch:
     async def _attempt_bundled(self, ref: BlobRef, claim: Claim) -> BlobRef | None:
         """Return None when the blob's own torrent is tried instead."""
         request, holder = self._request, claim.endpoint
-        part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.askers > 1)
+        part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.others != 0)
         try:
             found = await self._fetcher.bundles.fetch(holder, part)
         except LibreseedError as error:
@@ -233,6 +233,16 @@ class _BlobFetch:
                 async for piece in download.pieces():
                     await spooled.write(piece)
             await download.complete()
+            import sys
+
+            print(
+                "OWN",
+                download.ref.length,
+                self._holders[download.ref][0][0],
+                download._place,
+                self._holders[download.ref][0] in download.peers,
+                file=sys.stderr,
+            )
             # Its torrent goes on for others until it is seeded from the store.
             return await self._store(download)
 
@@ -247,17 +257,17 @@ class _BlobFetch:
         return outcome
 
     async def _meet_others(self, download: Download) -> None:
-        """Tell those who hold a large blob that it is fetched here, and ask those who fetch it too, as long as it
-        lasts."""
-        if download.ref.length < FROM_MANY:
-            return
+        """Tell those who hold a blob that it is fetched here by its own torrent, and ask those who fetch it too: of a
+        large one again and again, as long as it lasts."""
         pause = _MEET_AGAIN
         while True:
-            await asyncio.sleep(pause)
             for holder in self._holders[download.ref]:
                 met = await self._fetcher.overlay.join(holder, self._request.digest)
-                if met is not None:
+                if met is not None and download.ref.length >= FROM_MANY:
                     download.introduce(met.peers, met.number, met.count)
+            if download.ref.length < FROM_MANY:
+                return
+            await asyncio.sleep(pause)
             pause = min(pause * 2, _MEET_AGAIN * 8)
 
     def _distrust(self, holders: Collection[Endpoint], error: IntegrityError) -> None:

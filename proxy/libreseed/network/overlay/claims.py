@@ -57,8 +57,8 @@ class Claim:
     v2: bytes
     length: int
     endpoint: Endpoint
-    askers: int = 1
-    """How many asked its holder for it lately, ourselves included, as far as the holder says."""
+    others: int | None = None
+    """How many other nodes asked its holder for anything lately; None when the holder was not asked."""
 
 
 def pack_self(reference: bytes, p2p_port: int) -> bytes:

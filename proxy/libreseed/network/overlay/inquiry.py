@@ -36,12 +36,12 @@ _REMEMBERED = 4096
 
 
 class Holder(NamedTuple):
-    """Who says that he holds a blob, by his overlay address, his packed claim (see `claims`), and how many asked for it
-    lately, ourselves included."""
+    """Who says that he holds a blob, by his overlay address, his packed claim (see `claims`), and how many other nodes
+    asked him for anything lately."""
 
     address: Address
     claim: bytes
-    askers: int
+    others: int
 
 
 _Asked = dict[bytes, "asyncio.Future[Holder | None]"]
@@ -118,18 +118,18 @@ class Inquiry:
             _settle(asked)
 
     def _take(self, peer: Peer, asked: _Asked, fields: Fields | None) -> None:
-        held: Mapping[bytes, tuple[bytes, int]] = {}
+        held: Mapping[bytes, bytes] = {}
+        others = 0
         try:
             if fields is not None:
-                packed, askers = messages.read_held(fields)
-                held = {blob[0]: (blob[1], each) for blob, each in zip(read_blobs(packed), askers, strict=False)}
+                packed, others = messages.read_held(fields)
+                held = dict(read_blobs(packed))
         except InvalidInputError as error:
             log.debug("Answer of %s dropped: %s", peer, error)
         found = held.keys() & asked.keys()
         for target in found:
             if not asked[target].done():
-                reference, askers_of_it = held[target]
-                asked[target].set_result(Holder(peer.address, pack_self(reference, peer.p2p_port), askers_of_it))
+                asked[target].set_result(Holder(peer.address, pack_self(held[target], peer.p2p_port), others))
                 self._remember(target, peer.id)
         self._misses[peer.id] = 0 if found else self._misses[peer.id] + len(asked)
         if self._misses[peer.id] >= MAX_MISSES:

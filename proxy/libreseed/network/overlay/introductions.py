@@ -60,12 +60,12 @@ class Introductions:
             self._askers.popitem(last=False)
         return Introduction(number, len(askers), others)
 
-    def others(self, key: bytes, asker: Endpoint | None) -> bool:
-        """Tell whether anybody else fetches `key`."""
+    def count_others(self, key: bytes, asker: Endpoint | None) -> int:
+        """Return how many others fetch `key`."""
         askers = self._live(key)
         if askers:
             self._askers[key] = askers
-        return any(endpoint != asker for endpoint in askers)
+        return sum(endpoint != asker for endpoint in askers)
 
     def _live(self, key: bytes) -> OrderedDict[Endpoint, _Asker]:
         askers = self._askers.pop(key, OrderedDict())

@@ -7,8 +7,8 @@ be asked) and its BitTorrent port (0: none):
     find      id, port, target, want                 → id, port, token, nodes, nodes6, values
     store     id, port, token, key text, item        → id, port, accepted (0 or 1)
     announce  id, port, token, packed blobs          → id, port, accepted (number of blobs)
-    have      id, port, targets                      → id, port, packed blobs (those of them that it seeds), the number
-                                                       of nodes that asked for each lately (a byte each)
+    have      id, port, targets                      → id, port, packed blobs (those of them that it seeds), number of
+                                                       other nodes that asked it lately
     bundle    id, port, targets                      → id, port, [[infohash, number, count, peers, peers6], …]: torrents
                                                        that have those of them that it seeds, and who else fetches them
     join      id, port, target                       → id, port, number, count, peers, peers6: who else fetches it
@@ -149,11 +149,11 @@ def pack_introduction(introduction: Introduction, most: int = MAX_TOLD) -> list[
     return [introduction.number, introduction.count, *by_family]
 
 
-def read_held(fields: list[Any]) -> tuple[bytes, bytes]:
-    """Read the answer to a have: the packed blobs, and how many asked for each. Raises InvalidInputError."""
+def read_held(fields: list[Any]) -> tuple[bytes, int]:
+    """Read the answer to a have: the packed blobs, and how many others asked lately. Raises InvalidInputError."""
     match fields:
-        case [_, _, bytes(blobs), bytes(askers)]:
-            return blobs, askers
+        case [_, _, bytes(blobs), int(others)]:
+            return blobs, others
         case _:
             raise InvalidInputError("A malformed answer to have.")
 

@@ -199,7 +199,7 @@ class Overlay:
         if nearby and (holder := await parts.inquiry.holder(target)) is not None:
             for claim in _claims([holder.claim], digest, holder.address):
                 seen.add(claim)
-                yield replace(claim, askers=holder.askers)
+                yield replace(claim, others=holder.others)
                 if claim.length < FROM_MANY:
                     return
         for claim in _claims(parts.claims.at(target), digest, _OURSELVES):

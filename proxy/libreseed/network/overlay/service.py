@@ -25,6 +25,10 @@ MakeBundles = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
 argument are those of them that somebody else fetches by their own torrents."""
 
 
+_ANYTHING = b""
+"""Stands for whatever is asked of us, among what nodes are introduced for."""
+
+
 class Service:
     """The handlers of the seven requests (see messages). Nothing else can be called from outside."""
 
@@ -104,15 +108,14 @@ class Service:
         asker = self._asker(sender, self._meet(sender, fields))
         targets = messages.read_have(fields)
         blobs = self._own_blobs if self._neighbours.own.p2p_port else {}
-        held = [each for each in targets if each in blobs]
-        askers = (min(self._introductions.introduce(each, asker).count, 255) for each in held)
-        return self._answer(b"".join(each + blobs[each].pack_reference() for each in held), bytes(askers))
+        held = b"".join(each + blobs[each].pack_reference() for each in targets if each in blobs)
+        return self._answer(held, self._introductions.introduce(_ANYTHING, asker).count - 1)
 
     def _bundle(self, sender: Address, fields: Fields) -> Fields:
         asker = self._asker(sender, self._meet(sender, fields))
         found = {target: own for target in messages.read_bundle(fields) if (own := self._own_blobs.get(target))}
-        fetched = {own.digest for target, own in found.items() if self._introductions.others(target, asker)}
-        # Who else fetches a blob by its own torrent has told us so by asking whether we have it.
+        fetched = {own.digest for target, own in found.items() if self._introductions.count_others(target, asker)}
+        # Who fetches a blob by its own torrent has told us by a join.
         keys = {own.v2: target for target, own in found.items()}
         bundles = self._bundle_own([own.digest for own in found.values()], fetched)[:MAX_BUNDLES]
         entries = [(v2, self._introductions.introduce(keys.get(v2, v2), asker)) for v2 in bundles]
