@@ -45,15 +45,6 @@ class Reserve:
         if progress.pieces >= progress.most:
             self._abreast_at = now
         waited = now - self._started
-        import sys
-
-        why = [
-            progress.peers == 0 and waited > CONNECT,
-            now - self._abreast_at > BEHIND,
-            now - self._heard_at > SILENT,
-            waited > TURN * self._number,
-        ]
-        if any(why):
         return (
             (progress.peers == 0 and waited > CONNECT)
             or now - self._abreast_at > BEHIND

@@ -122,26 +122,7 @@ class Transfer(ABC):
         def look() -> None:
             if self._handle is None or reserve.is_needed(self._session.progress(self._handle), loop.time()):
                 self._reserved = None
-                import sys
-
-                h = self._handle
-                st = h.status(0) if h else None
-                print(
-                    "WHY",
-                    self.label,
-                    self._place,
-                    type(self).__name__,
-                    "meta" if self._info else "nometa",
-                    st and (str(st.state), st.num_pieces, st.total_payload_download),
-                    [
-                        (q.ip[0], q.num_pieces, q.flags & 0xFFFF, str(q.last_request))
-                        for q in (h.get_peer_info() if h else [])
-                    ],
-                    "known",
-                    self.peers,
-                    file=sys.stderr,
-                )
-                self.add_peers([holder])
+                self._add_peers({holder}, at_once=True)
             else:
                 self._looking = loop.call_later(_LOOK, look)
 

@@ -233,16 +233,6 @@ class _BlobFetch:
                 async for piece in download.pieces():
                     await spooled.write(piece)
             await download.complete()
-            import sys
-
-            print(
-                "OWN",
-                download.ref.length,
-                self._holders[download.ref][0][0],
-                download._place,
-                self._holders[download.ref][0] in download.peers,
-                file=sys.stderr,
-            )
             # Its torrent goes on for others until it is seeded from the store.
             return await self._store(download)
 
