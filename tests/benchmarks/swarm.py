@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,12 +159,12 @@ print(json.dumps([took, sources]), flush=True)
 
 
 @contextlib.contextmanager
-def fleet_of(folder: Path, count: int, seed_root: Path):
+def fleet_of(folder: Path, count: int, seed_root: Path, *options: str) -> Iterator[Fleet]:
     """Start a fleet whose first host has everything, and whose others have nothing."""
     with running_fleet(count, mbit=MBIT) as fleet:
         fleet.seeder.serve(seed_root)
         for host in fleet.others:
-            host.serve(folder / host.name, bootstrap=fleet.seeder)
+            host.serve(folder / host.name, *options, bootstrap=fleet.seeder)
         for host in fleet.hosts:
             host.joined(count)
         yield fleet
@@ -177,6 +177,7 @@ def main() -> None:
     options.add_argument("--ways", nargs="*", default=["curl", "ci"])
     options.add_argument("--count", type=int, default=160)
     options.add_argument("--largest", type=int, default=4_000_000)
+    options.add_argument("--verbose", action="store_true")
     options.add_argument("--http", action="store_true")
     options.add_argument("--keep", action="store_true")
     chosen = options.parse_args()
@@ -195,7 +196,7 @@ def main() -> None:
                 for way in chosen.ways:
                     place = folder / f"{what}-{way}-{count}"
                     place.mkdir()
-                    with fleet_of(place, count, root) as fleet:
+                    with fleet_of(place, count, root, *(["-v"] if chosen.verbose else [])) as fleet:
                         result = Run(place, fleet, packages, way).measure()
                     print(result.line(f"{what}, {way}, K={count}"), flush=True)
 

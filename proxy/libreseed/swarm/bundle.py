@@ -94,6 +94,11 @@ class BundleDownload(Transfer):
     def label(self) -> str:
         return f"the bundle {self._v2.hex()[:16]}…"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is in it was wanted."""
+        return len(self.files) == len(self._blobs)
+
     def choose_again(self) -> None:
         """Let more of it come, if more of it is wanted by now."""
         if self._info is not None and self._take_wanted():
@@ -113,6 +118,9 @@ class BundleDownload(Transfer):
             raise SwarmError(f"What came as {self.label} is no bundle.")
         if not self._take_wanted():
             raise SwarmError(f"Nothing in {self.label} is wanted.")
+
+    def _has_all_wanted(self) -> bool:
+        return all(self._blobs[digest][0] in self._finished for digest in self.files)
 
     def _take_wanted(self) -> bool:
         wanted = self._choose({digest: size for digest, (_, _, size) in self._blobs.items()})

@@ -10,9 +10,11 @@ CONNECT = 0.3
 """Seconds in which one of the others must be connected."""
 BEHIND = 0.5
 """Seconds for which the others may have pieces that do not come."""
+ABREAST = 0.9
+"""The part of what any of the others has that a host must have to be abreast of them."""
 SILENT = 0.8
 """Seconds for which nothing may come at all."""
-TURN = 2.0
+TURN = 8.0
 """Seconds after which the holder is asked all the same, for each host that came before: if its link has room, all are
 quicker for it."""
 
@@ -38,16 +40,17 @@ class Reserve:
         self._heard_at = now
         self._abreast_at = now
 
-    def is_needed(self, progress: Progress, now: float) -> bool:
-        """Tell whether the holder is to be asked from now on."""
+    def why_needed(self, progress: Progress, now: float) -> str:
+        """Return why the holder is to be asked from now on, empty as long as it is not."""
         if progress.received > self._received:
             self._received, self._heard_at = progress.received, now
-        if progress.pieces >= progress.most:
+        if progress.pieces >= progress.most * ABREAST:
             self._abreast_at = now
         waited = now - self._started
-        return (
-            (progress.peers == 0 and waited > CONNECT)
-            or now - self._abreast_at > BEHIND
-            or now - self._heard_at > SILENT
-            or waited > TURN * self._number
-        )
+        if progress.peers == 0 and waited > CONNECT:
+            return "none of the others is connected"
+        if now - self._abreast_at > BEHIND:
+            return "the others have pieces that do not come"
+        if now - self._heard_at > SILENT:
+            return "nothing comes from the others"
+        return "it is this host's turn" if waited > TURN * self._number else ""

@@ -1,15 +1,19 @@
-"""Which part of a torrent a host begins with, so that hosts that fetch together do not all order the same pieces.
+"""Who of those that fetch a torrent together asks its holder, and which pieces each of these begins with.
 
-The hosts' numbers are spread by the van der Corput sequence: 0, 1/2, 1/4, 3/4, 1/8 … of the torrent. So the parts of
-any number of hosts lie apart, and the first ones keep their place when more come.
+The first of them ask it at once, each for another part; the others get all from them and from each other, so that
+little leaves the holder twice (see `swarm.reserve`).
 """
 
+DIRECT = 1
+"""Hosts that ask the holder of a small torrent at once."""
+DIRECT_LARGE = 2
+"""Those of a large one: should one leave or be slow, the others have one that is not."""
 
-def first_share(number: int, count: int, pieces: int) -> range:
-    """Return the pieces that host `number` (from 0) of `count` begins with, of `pieces`: none when it is alone."""
-    if count < 2:
+
+def first_share(number: int, direct: int, count: int, pieces: int) -> range:
+    """Return the pieces that host `number` (from 0) of `count` begins with, of `pieces`, when `direct` of the hosts ask
+    the holder: none when it is alone, or asks others."""
+    parts = min(direct, count)
+    if parts < 2 or number >= parts:
         return range(0)
-    bits = (count - 1).bit_length()
-    parts = 1 << bits
-    part = int(f"{number % parts:0{bits}b}"[::-1], 2)
-    return range(part * pieces // parts, (part + 1) * pieces // parts)
+    return range(number * pieces // parts, (number + 1) * pieces // parts)

@@ -12,7 +12,7 @@ import libtorrent as lt
 from libreseed.errors import SwarmError, UnavailableError
 from libreseed.swarm.reserve import Reserve
 from libreseed.swarm.session import FIRST, Session
-from libreseed.swarm.shares import first_share
+from libreseed.swarm.shares import DIRECT, first_share
 from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Transfer(ABC):
     """
 
     _announced = True
+    _direct = DIRECT
 
     def __init__(
         self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
@@ -120,7 +121,11 @@ class Transfer(ABC):
         self._reserved = holder
 
         def look() -> None:
-            if self._handle is None or reserve.is_needed(self._session.progress(self._handle), loop.time()):
+            if self._handle is None:
+                return
+            progress = self._session.progress(self._handle)
+            if why := reserve.why_needed(progress, loop.time()):
+                log.info("The holder of %s is asked too: %s (%s).", self.label, why, progress)
                 self._reserved = None
                 self._add_peers({holder}, at_once=True)
             else:
@@ -200,7 +205,8 @@ class Transfer(ABC):
 
     def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
         """Return the priorities of pieces that are to come earlier or later than others."""
-        return dict.fromkeys(first_share(*self._place, info.num_pieces()), FIRST)
+        number, count = self._place
+        return dict.fromkeys(first_share(number, self._direct, count, info.num_pieces()), FIRST)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while self._error is None and not condition():
@@ -228,8 +234,9 @@ class Transfer(ABC):
                 have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
                 self._finished.update(number for number, there in enumerate(have) if there)
             case lt.torrent_finished_alert():
-                self._whole = True
-                alert.handle.flush_cache()
+                if self._has_all_wanted():
+                    self._whole = True
+                    alert.handle.flush_cache()
                 return
             case lt.cache_flushed_alert():
                 # The alert also comes of pausing; only after the last piece does it count.
@@ -248,6 +255,10 @@ class Transfer(ABC):
                 return
         self._progressed = asyncio.get_running_loop().time()
         self._changed.set()
+
+    def _has_all_wanted(self) -> bool:
+        """Tell whether what libtorrent says is finished is all that is wanted by now."""
+        return True
 
     def _on_read(self, alert: lt.read_piece_alert) -> None:
         """Take a piece that was asked for. Only a blob's own torrent reads pieces one by one."""

@@ -193,7 +193,7 @@ class BundleFetcher:
             if not keep_folder:
                 self._tasks.start(self._blobs.discard(folder))
 
-        self._offers.keep(v2, download.files.keys(), folder, end)
+        self._offers.keep(v2, download.files.keys() if download.is_whole else (), folder, end)
 
 
 class _Coming:

@@ -13,12 +13,13 @@ from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
 from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.network.overlay.overlay import FROM_MANY, Overlay
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
-from libreseed.swarm.download import Download
+from libreseed.swarm.download import LARGE, Download
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
+from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
 """Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
-_DIRECT = 2
-"""Hosts that fetch a large blob from its holder at once; later ones get it from these, and from each other."""
 _MEET_AGAIN = 0.25
 """Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
 STALL = 15.0
@@ -184,7 +183,7 @@ class _BlobFetch:
         holder, *others = peers
         folder = self._fetcher.blobs.incoming_dir()
         introduction = introduction or Introduction()
-        held_back = introduction.number >= (_DIRECT if ref.length >= FROM_MANY else 1)
+        held_back = introduction.number >= (DIRECT_LARGE if ref.length >= LARGE else DIRECT)
         asked = [*introduction.peers, *others] if held_back else [holder, *introduction.peers, *others]
         download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
         download.introduce((), introduction.number, introduction.count)
@@ -218,7 +217,7 @@ class _BlobFetch:
             raise
         if isinstance(found, BlobRef):
             return found
-        if ref.length >= FROM_MANY:
+        if ref.length >= LARGE:
             found = await self._fetcher.overlay.join(holder, ref.sha512) or found
         self._offer(ref, [holder, *self._bundled.pop(ref)], found)
         return None
@@ -253,9 +252,9 @@ class _BlobFetch:
         while True:
             for holder in self._holders[download.ref]:
                 met = await self._fetcher.overlay.join(holder, self._request.digest)
-                if met is not None and download.ref.length >= FROM_MANY:
+                if met is not None and download.ref.length >= LARGE:
                     download.introduce(met.peers, met.number, met.count)
-            if download.ref.length < FROM_MANY:
+            if download.ref.length < LARGE:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MEET_AGAIN * 8)
