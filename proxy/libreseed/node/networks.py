@@ -20,6 +20,7 @@ from libreseed.store.tables.ports import PortStore
 from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.held import HeldBlobs
 from libreseed.swarm.offers import Offers
+from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
@@ -72,7 +73,9 @@ async def open_networks(
         announcer=announcing,
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
-    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers)
+    fetcher = SwarmFetcher(
+        overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers, reputation=Reputation()
+    )
     stack.push_async_callback(fetcher.close)
     return Networks(
         session=session,

@@ -104,6 +104,7 @@ class BundleDownload(Transfer):
         if self._info is not None and self._take_wanted():
             self._whole, self._flushed, self._grew = False, False, True
             self._prioritise(self._info)
+            self._flush_if_whole()  # what was not wanted may have come before libtorrent was told so
 
     def _check(self, info: lt.torrent_info) -> None:
         if self._blobs:

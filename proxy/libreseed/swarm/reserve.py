@@ -5,8 +5,9 @@ make it send everything twice. It is asked when they do not deliver.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-CONNECT = 0.3
+CONNECT = 0.15
 """Seconds in which one of the others must be connected."""
 BEHIND = 0.5
 """Seconds for which the others may have pieces that do not come."""
@@ -19,9 +20,18 @@ TURN = 8.0
 quicker for it."""
 
 
+class Need(StrEnum):
+    """Why the holder is asked too."""
+
+    UNREACHED = "none of the others is connected"
+    BEHIND = "the others have pieces that do not come"
+    SILENT = "nothing comes from the others"
+    TURN = "it is this host's turn"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a torrent stands: connected peers, bytes received, pieces here, and the most that any peer has."""
+    """How a torrent stands: peers that are connected, bytes received, pieces here, and the most that any peer has."""
 
     peers: int
     received: int
@@ -40,17 +50,17 @@ class Reserve:
         self._heard_at = now
         self._abreast_at = now
 
-    def why_needed(self, progress: Progress, now: float) -> str:
-        """Return why the holder is to be asked from now on, empty as long as it is not."""
+    def need(self, progress: Progress, now: float) -> Need | None:
+        """Return why the holder is to be asked from now on, None as long as it is not."""
         if progress.received > self._received:
             self._received, self._heard_at = progress.received, now
         if progress.pieces >= progress.most * ABREAST:
             self._abreast_at = now
         waited = now - self._started
         if progress.peers == 0 and waited > CONNECT:
-            return "none of the others is connected"
+            return Need.UNREACHED
         if now - self._abreast_at > BEHIND:
-            return "the others have pieces that do not come"
+            return Need.BEHIND
         if now - self._heard_at > SILENT:
-            return "nothing comes from the others"
-        return "it is this host's turn" if waited > TURN * self._number else ""
+            return Need.SILENT
+        return Need.TURN if waited > TURN * self._number else None

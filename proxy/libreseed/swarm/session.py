@@ -21,6 +21,7 @@ AlertHandler = Callable[[lt.alert], None]
 
 NEVER, DEFAULT, FIRST = 0, 4, 7
 """Priorities of pieces; libtorrent knows 0 to 7."""
+_CONNECTING = lt.peer_info.connecting | lt.peer_info.handshake
 _LISTEN_SECONDS = 5.0
 _PORT_TRIES = 5
 _UNHEARD = frozenset(
@@ -188,8 +189,14 @@ class Session:
         if handle not in self._handlers:
             return Progress(0, 0, 0, 0)
         status = handle.status(0)
-        pieces = [peer.num_pieces for peer in handle.get_peer_info()]
+        pieces = [peer.num_pieces for peer in handle.get_peer_info() if not peer.flags & _CONNECTING]
         return Progress(len(pieces), status.total_payload_download, status.num_pieces, max(pieces, default=0))
+
+    def senders(self, handle: lt.torrent_handle) -> dict[Endpoint, int]:
+        """Return the peers that are connected to a download and have sent bytes of it, and how many."""
+        if handle not in self._handlers:
+            return {}
+        return {(peer.ip[0], peer.ip[1]): peer.total_download for peer in handle.get_peer_info() if peer.total_download}
 
     def read_piece(self, handle: lt.torrent_handle, number: int) -> None:
         """Have a piece of a download read; its handler gets it. Raises SwarmError when the download has ended."""

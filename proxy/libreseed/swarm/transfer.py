@@ -10,7 +10,7 @@ from typing import Self
 import libtorrent as lt
 
 from libreseed.errors import SwarmError, UnavailableError
-from libreseed.swarm.reserve import Reserve
+from libreseed.swarm.reserve import Need, Reserve
 from libreseed.swarm.session import FIRST, Session
 from libreseed.swarm.shares import DIRECT, first_share
 from libreseed.trust.records import Endpoint
@@ -29,7 +29,7 @@ Nagle's algorithm on most small files.
 """
 
 
-_LOOK = 0.1
+_LOOK = 0.05
 """Seconds between two looks at a torrent whose holder is held in reserve."""
 
 
@@ -51,6 +51,7 @@ class Transfer(ABC):
         self.peers: set[Endpoint] = set(peers)
         self._place = (0, 1)
         self._reserved: Endpoint | None = None
+        self._on_need: Callable[[Need], None] = lambda _: None
         self._session = session
         self._hashes = hashes
         self._folder = folder
@@ -72,7 +73,11 @@ class Transfer(ABC):
 
     async def __aenter__(self) -> Self:
         self._progressed = asyncio.get_running_loop().time()
-        self._start(_FIRST_RETRY if self._place[1] < 2 else _FLEET_RETRY)
+        if self._reserved is None:
+            self._start(_FIRST_RETRY)
+        else:
+            self._start(_FLEET_RETRY)
+            self._look(Reserve(self._place[0], self._progressed))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -114,24 +119,20 @@ class Transfer(ABC):
         if self._info is not None:
             self._prioritise(self._info)
 
-    def hold_in_reserve(self, holder: Endpoint) -> None:
-        """Ask this one only when the others do not deliver (see `swarm.reserve`)."""
-        loop = asyncio.get_running_loop()
-        reserve = Reserve(self._place[0], loop.time())
+    def hold_in_reserve(self, holder: Endpoint, on_need: Callable[[Need], None]) -> None:
+        """Ask this one only when the others do not deliver (see `swarm.reserve`); `on_need` is then told why. To be
+        called before the transfer begins."""
         self._reserved = holder
+        self._on_need = on_need
 
-        def look() -> None:
-            if self._handle is None:
-                return
-            progress = self._session.progress(self._handle)
-            if why := reserve.why_needed(progress, loop.time()):
-                log.info("The holder of %s is asked too: %s (%s).", self.label, why, progress)
-                self._reserved = None
-                self._add_peers({holder}, at_once=True)
-            else:
-                self._looking = loop.call_later(_LOOK, look)
+    @property
+    def verified(self) -> int:
+        """Bytes that have come in whole pieces, each checked by its hash; the last piece counts as a whole one."""
+        return len(self._finished) * self._info.piece_length() if self._info is not None else 0
 
-        self._looking = loop.call_later(_LOOK, look)
+    def senders(self) -> dict[Endpoint, int]:
+        """Return who has sent bytes of it, of those that are connected still, and how many."""
+        return self._session.senders(self._handle) if self._handle is not None else {}
 
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
@@ -161,6 +162,21 @@ class Transfer(ABC):
     def _watch(self, retry: float) -> None:
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
+
+    def _look(self, reserve: Reserve) -> None:
+        """See from time to time whether the holder in reserve is needed."""
+        if self._handle is None or self._reserved is None:
+            return
+        loop = asyncio.get_running_loop()
+        progress = self._session.progress(self._handle)
+        need = reserve.need(progress, loop.time())
+        if need is None:
+            self._looking = loop.call_later(_LOOK, self._look, reserve)
+            return
+        log.info("The holder of %s is asked too: %s (%s).", self.label, need, progress)
+        self._on_need(need)
+        holder, self._reserved = self._reserved, None
+        self._add_peers({holder}, at_once=True)
 
     def _stop_looking(self) -> None:
         for timer in (self._retry, self._looking):
@@ -234,9 +250,7 @@ class Transfer(ABC):
                 have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
                 self._finished.update(number for number, there in enumerate(have) if there)
             case lt.torrent_finished_alert():
-                if self._has_all_wanted():
-                    self._whole = True
-                    alert.handle.flush_cache()
+                self._flush_if_whole()
                 return
             case lt.cache_flushed_alert():
                 # The alert also comes of pausing; only after the last piece does it count.
@@ -255,6 +269,11 @@ class Transfer(ABC):
                 return
         self._progressed = asyncio.get_running_loop().time()
         self._changed.set()
+
+    def _flush_if_whole(self) -> None:
+        if self._handle is not None and self._has_all_wanted():
+            self._whole = True
+            self._handle.flush_cache()
 
     def _has_all_wanted(self) -> bool:
         """Tell whether what libtorrent says is finished is all that is wanted by now."""

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
-from libreseed.errors import LibreseedError, UnavailableError
+from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.bundle import MAX_FILE, MAX_FILES, BundleDownload
 from libreseed.swarm.offers import Offers
+from libreseed.swarm.reputation import Reputation
+from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
+from libreseed.swarm.shares import DIRECT
 from libreseed.trust.records import BlobRef, Endpoint
 
 MAX_BYTES = 4 << 20
@@ -66,8 +69,16 @@ class BundleFetcher:
     """The bundles that are under way to this node."""
 
     def __init__(
-        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, offers: Offers
+        self,
+        overlay: Overlay,
+        session: Session,
+        *,
+        blobs: BlobStore,
+        seeding: Seeding,
+        offers: Offers,
+        reputation: Reputation,
     ) -> None:
+        self._reputation = reputation
         self._offers = offers
         self._overlay = overlay
         self._session = session
@@ -158,31 +169,42 @@ class BundleFetcher:
         v2: bytes,
         introduction: Introduction,
     ) -> None:
-        peers = introduction.peers if introduction.number else (holder, *introduction.peers)
+        others = self._reputation.reachable(self._overlay.awake(introduction.peers))
+        is_direct = introduction.number < DIRECT or not others
+        peers = (holder, *others) if is_direct else others
         download = BundleDownload(self._session, v2, coming.folder, peers=peers, stall=STALL, choose=coming.choose)
+        download.introduce((), introduction.number, introduction.count)
+        if not is_direct:
+            download.hold_in_reserve(holder, lambda need: self._note(need, others))
         coming.claim(line, unclaimed)
         async with download:
             coming.download = download
-            download.introduce((), introduction.number, introduction.count)
-            if introduction.number:
-                download.hold_in_reserve(holder)
             await download.first_piece()
             line.tell_started(coming.parts.values())
             while coming.parts:
                 await download.complete()
                 parts, coming.parts = coming.parts, {}
+                senders = download.senders()
                 if not await self._store(download.files, parts):
+                    for sender in senders:
+                        self._reputation.note_lie(sender)
                     return
+                for sender, length in senders.items():
+                    self._reputation.note_delivered(sender, length)
             coming.goes_on = True
             self._pass_on(v2, download, coming.folder)
 
+    def _note(self, need: Need, others: Iterable[Endpoint]) -> None:
+        if need is Need.UNREACHED:
+            self._reputation.note_unreached(others)
+
     async def _store(self, files: Mapping[bytes, Path], parts: Mapping[bytes, Part]) -> bool:
-        """Check and store what has come; tell whether all of it was right."""
+        """Check and store what has come; tell whether none of it was wrong."""
         incoming = [Incoming(files[digest], digest, part.shared, part.tarball) for digest, part in parts.items()]
         outcomes = await self._seeding.add_files(incoming, keep=True)
         for part, outcome in zip(parts.values(), outcomes, strict=True):
             part.settle(outcome)
-        return all(isinstance(outcome, BlobRef) for outcome in outcomes)
+        return not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
 
     def _pass_on(self, v2: bytes, download: BundleDownload, folder: Path) -> None:
         """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.download import LARGE, Download
 from libreseed.swarm.offers import Offers
+from libreseed.swarm.reputation import Reputation
+from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming, Seeding, Tarball
 from libreseed.swarm.session import Session
 from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_MAX_DISTRUSTED = 10_000
 _AT_ONCE = 3
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
@@ -62,15 +63,23 @@ class SwarmFetcher:
     """Fetches blobs into the store and seeds them on."""
 
     def __init__(
-        self, overlay: Overlay, session: Session, *, blobs: BlobStore, seeding: Seeding, offers: Offers
+        self,
+        overlay: Overlay,
+        session: Session,
+        *,
+        blobs: BlobStore,
+        seeding: Seeding,
+        offers: Offers,
+        reputation: Reputation,
     ) -> None:
         self.overlay = overlay
         self.session = session
         self.blobs = blobs
         self.seeding = seeding
-        self.bundles = BundleFetcher(overlay, session, blobs=blobs, seeding=seeding, offers=offers)
-        self.distrusted: set[Endpoint] = set()
-        """Endpoints whose claims led to wrong bytes; they are not asked again in this run."""
+        self.reputation = reputation
+        self.bundles = BundleFetcher(
+            overlay, session, blobs=blobs, seeding=seeding, offers=offers, reputation=reputation
+        )
 
     async def close(self) -> None:
         """End what is under way for several at once."""
@@ -159,7 +168,7 @@ class _BlobFetch:
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
                 if self._request.checked is not None and ref != self._request.checked:
                     log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._request))
-                elif claim.length <= MAX_BLOB and claim.endpoint not in self._fetcher.distrusted:
+                elif claim.length <= MAX_BLOB and not self._fetcher.reputation.is_shunned(claim.endpoint):
                     self._take(ref, claim, nearby=nearby)
         self._asked_all |= not heard  # without a claim nothing ended the search early
 
@@ -183,12 +192,13 @@ class _BlobFetch:
         holder, *others = peers
         folder = self._fetcher.blobs.incoming_dir()
         introduction = introduction or Introduction()
-        held_back = introduction.number >= (DIRECT_LARGE if ref.length >= LARGE else DIRECT)
-        asked = [*introduction.peers, *others] if held_back else [holder, *introduction.peers, *others]
+        fellows = self._fetcher.reputation.reachable(self._fetcher.overlay.awake(introduction.peers))
+        held_back = introduction.number >= (DIRECT_LARGE if ref.length >= LARGE else DIRECT) and bool(fellows)
+        asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
         download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
         download.introduce((), introduction.number, introduction.count)
         if held_back:
-            download.hold_in_reserve(holder)
+            download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
         self._downloads[ref] = download
         self._holders[ref] = [holder, *others]
         self._waiting.append(download)
@@ -209,9 +219,7 @@ class _BlobFetch:
         part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.others != 0)
         try:
             found = await self._fetcher.bundles.fetch(holder, part)
-        except LibreseedError as error:
-            if isinstance(error, IntegrityError):
-                self._distrust([holder], error)
+        except LibreseedError:
             if others := self._bundled.pop(ref):
                 self._offer(ref, others)
             raise
@@ -238,12 +246,22 @@ class _BlobFetch:
     async def _store(self, download: Download) -> BlobRef:
         request = self._request
         incoming = Incoming(download.file, request.digest, request.shared, request.tarball)
+        senders = download.senders()
         (outcome,) = await self._fetcher.seeding.add_files([incoming], keep=True)
         if isinstance(outcome, IntegrityError):
-            self._distrust(download.peers, outcome)
+            # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
+            for sender in senders:
+                self._fetcher.reputation.note_lie(sender)
+            log.warning("%s came with wrong bytes from %s: %s", _short(request), _list(senders), outcome)
         if isinstance(outcome, LibreseedError):
             raise outcome
+        for sender, length in senders.items():
+            self._fetcher.reputation.note_delivered(sender, length)
         return outcome
+
+    def _note(self, need: Need, fellows: Iterable[Endpoint]) -> None:
+        if need is Need.UNREACHED:
+            self._fetcher.reputation.note_unreached(fellows)
 
     async def _meet_others(self, download: Download) -> None:
         """Tell those who hold a blob that it is fetched here by its own torrent, and ask those who fetch it too: of a
@@ -258,12 +276,6 @@ class _BlobFetch:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MEET_AGAIN * 8)
-
-    def _distrust(self, holders: Collection[Endpoint], error: IntegrityError) -> None:
-        self._fetcher.distrusted.update(holders)
-        while len(self._fetcher.distrusted) > _MAX_DISTRUSTED:
-            self._fetcher.distrusted.pop()
-        log.warning("%s came with wrong bytes from %s: %s", _short(self._request), _list(holders), error)
 
 
 @contextlib.asynccontextmanager

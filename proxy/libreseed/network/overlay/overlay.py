@@ -233,6 +233,12 @@ class Overlay:
         peer = self._neighbour(holder)
         return await self._parts.neighbours.join(peer, target_of(content_key(digest))) if peer else None
 
+    def awake(self, peers: Iterable[Endpoint]) -> list[Endpoint]:
+        """Return those of these BitTorrent endpoints that are of neighbours who have not fallen silent."""
+        silent = self._parts.neighbours.wire.round_trips.is_silent
+        known = {(peer.ip, peer.p2p_port) for peer in self._parts.neighbours.table if not silent(peer.address)}
+        return [peer for peer in peers if peer in known]
+
     def _neighbour(self, holder: Endpoint) -> Peer | None:
         return next((peer for peer in self._parts.neighbours.table if (peer.ip, peer.p2p_port) == holder), None)
 

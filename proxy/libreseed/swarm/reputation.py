@@ -1,0 +1,83 @@
+"""What this node has measured of others: who delivers, who has lied, and who cannot be reached.
+
+It orders who is asked first, and is nobody's word but our own. All of it is forgotten in time: an address may be
+somebody else's tomorrow.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cachetools import LRUCache, TTLCache
+
+from libreseed.trust.records import Endpoint
+
+MAX_PEERS = 4096
+"""Peers of which anything is known; the one that was heard of longest ago makes room."""
+HALF_LIFE = 86_400.0
+"""Seconds after which what was delivered counts half."""
+SHUNNED = 600.0
+"""Seconds for which nobody is asked who sent wrong bytes."""
+UNREACHED = 30.0
+"""Seconds for which a host that could not be reached is not asked as one of those who fetch the same."""
+
+
+@dataclass(slots=True)
+class PeerRecord:
+    """What is known of one peer: verified bytes, decayed to `at` (seconds of the clock), and how often it lied."""
+
+    verified: float = 0.0
+    lies: int = 0
+    at: float = 0.0
+
+
+class Reputation:
+    """Peers by their BitTorrent endpoint."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._peers: LRUCache[Endpoint, PeerRecord] = LRUCache(MAX_PEERS)
+        self._shunned: TTLCache[Endpoint, bool] = TTLCache(MAX_PEERS, SHUNNED, clock)
+        self._unreached: TTLCache[Endpoint, bool] = TTLCache(MAX_PEERS, UNREACHED, clock)
+
+    def note_delivered(self, peer: Endpoint, length: int) -> None:
+        """A peer has sent so many bytes, which were right."""
+        record = self._decayed(peer)
+        record.verified += length
+        self._unreached.pop(peer, None)
+
+    def note_lie(self, peer: Endpoint) -> None:
+        """A peer has sent bytes of a torrent that was not what it was claimed to be."""
+        self._decayed(peer).lies += 1
+        self._shunned[peer] = True
+
+    def note_unreached(self, peers: Iterable[Endpoint]) -> None:
+        """None of these peers could be reached."""
+        for peer in peers:
+            self._unreached[peer] = True
+
+    def is_shunned(self, peer: Endpoint) -> bool:
+        """Tell whether a peer is not to be asked, for it sent wrong bytes lately."""
+        return peer in self._shunned
+
+    def reachable(self, peers: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        """Return those of these peers that may be asked, and could be reached lately as far as is known."""
+        return tuple(peer for peer in peers if peer not in self._unreached and peer not in self._shunned)
+
+    def rank(self, peer: Endpoint) -> float:
+        """Return by what peers are ordered, the lowest first."""
+        record = self._peers.get(peer)
+        return 0.0 if record is None else record.lies * 1e12 - self._decayed(peer).verified
+
+    def known(self) -> dict[Endpoint, PeerRecord]:
+        """Return all that is known, decayed to now."""
+        return {peer: self._decayed(peer) for peer in [*self._peers]}
+
+    def _decayed(self, peer: Endpoint) -> PeerRecord:
+        now = self._clock()
+        record = self._peers.get(peer)
+        if record is None:
+            record = self._peers[peer] = PeerRecord(at=now)
+        record.verified *= 0.5 ** ((now - record.at) / HALF_LIFE)
+        record.at = now
+        return record
