@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.delivery.metadata.bundled import BundledPackage
 from libreseed.delivery.metadata.ownership import Ownership
 from libreseed.delivery.metadata.packuments import Freshness, PackumentDelivery
@@ -44,7 +43,7 @@ from libreseed.swarm.settings import SessionSettings
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import Credentials, UpstreamSettings
-from support.seeding import make_seeding
+from support.seeding import make_fetcher
 from upstream.fake_registry import FakeRegistry, Reply
 
 SMALL, LARGE = bytes(1000), bytes(STREAM_FROM + 1)
@@ -96,8 +95,8 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
             UpstreamSettings(registry.url, credentials=token), node_id="node-1", limits=Limits(access_again=0.0)
         )
         stack.push_async_callback(upstream.close)
-        seeding = make_seeding(blobs, catalogue, session)[0]
-        fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+        fetcher = make_fetcher(overlay, session, blobs, catalogue)
+        seeding = fetcher.seeding
         policing = Policing(Policy())
         trust = TrustFile(tmp_path / "trust.json")
         bundled = BundledPackage("1.0.0")

@@ -34,7 +34,7 @@ async def spawn() -> AsyncIterator[Spawn]:
     nodes: list[Overlay] = []
 
     async def start(
-        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = lambda _: b"", **settings: Any
+        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = lambda *_: (), **settings: Any
     ) -> Overlay:
         node = Overlay(
             OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), storage or MemoryStorage(), bundle=bundle

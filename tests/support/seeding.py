@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.store.tables.catalogue import Catalogue
 from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.held import HeldBlobs
 from libreseed.swarm.offers import Offers
+from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.seeding import Announcer, Seeding
 from libreseed.swarm.session import Session
 from libreseed.trust.records import BlobRef
@@ -25,13 +28,23 @@ class Told:
         self.refs = [ref for ref in self.refs if ref.sha512 != digest]
 
 
+def make_fetcher(
+    overlay: Overlay, session: Session, blobs: BlobStore, catalogue: Catalogue, held: HeldBlobs | None = None
+) -> SwarmFetcher:
+    """Compose what fetches blobs and seeds them."""
+    held = {} if held is None else held
+    offers = Offers(session)
+    seeding = Seeding(blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=Told())
+    return SwarmFetcher(overlay, session, blobs=blobs, seeding=seeding, offers=offers, reputation=Reputation())
+
+
 def make_seeding(
     blobs: BlobStore, catalogue: Catalogue, session: Session, announcer: Announcer | None = None
-) -> tuple[Seeding, Bundler]:
+) -> tuple[Seeding, Bundler, Offers]:
     """Compose what seeds, and what makes bundles of that."""
     held: HeldBlobs = {}
     offers = Offers(session)
     seeding = Seeding(
         blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=announcer or Told()
     )
-    return seeding, Bundler(offers, blobs, held)
+    return seeding, Bundler(offers, blobs, held), offers

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import libtorrent as lt
@@ -31,9 +32,18 @@ async def fetch(
     session: Session, v2: bytes, wanted: list[BlobRef], folder: Path, holder: Session
 ) -> dict[bytes, bytes]:
     folder.mkdir()
-    async with BundleDownload(session, v2, wanted, folder, endpoint(holder), 1.5) as download:
+    async with download_of(session, v2, wanted, folder, holder) as download:
         await download.complete()
     return {digest: file.read_bytes() for digest, file in download.files.items()}
+
+
+def download_of(session: Session, v2: bytes, wanted: list[BlobRef], folder: Path, holder: Session) -> BundleDownload:
+    lengths = {ref.sha512: ref.length for ref in wanted}
+
+    def choose(found: Mapping[bytes, int]) -> list[bytes]:
+        return [digest for digest in found if lengths.get(digest) == found[digest]]
+
+    return BundleDownload(session, v2, folder, peers=[endpoint(holder)], stall=1.5, choose=choose)
 
 
 def refs(held: list[Torrent]) -> list[BlobRef]:
@@ -53,7 +63,7 @@ async def test_nobody_else_is_told_of_it(start_session: StartSession, tmp_path: 
     held = torrents(tmp_path / "held")
     v2 = offered(holder, tmp_path / "held", held)
     (tmp_path / "got").mkdir()
-    async with BundleDownload(asker, v2, refs(held), tmp_path / "got", endpoint(holder), 5.0) as download:
+    async with download_of(asker, v2, refs(held), tmp_path / "got", holder) as download:
         await download.complete()
         for session in (holder, asker):
             (handle,) = session._session.get_torrents()
@@ -83,18 +93,51 @@ def test_the_order_does_not_matter(tmp_path: Path) -> None:
     assert make_bundle(members) == make_bundle(members[::-1]) != make_bundle(members[1:])
 
 
-async def test_other_files_than_were_asked_for(start_session: StartSession, tmp_path: Path) -> None:
+async def test_only_what_is_wanted_comes(start_session: StartSession, tmp_path: Path) -> None:
     holder, asker = await start_session(), await start_session()
     held = torrents(tmp_path / "held")
-    with pytest.raises(SwarmError, match="other files"):
-        await fetch(asker, offered(holder, tmp_path / "held", held), refs(held[1:]), tmp_path / "got", holder)
+    got = await fetch(asker, offered(holder, tmp_path / "held", held), refs(held[1:]), tmp_path / "got", holder)
+    assert got.keys() == {ref.sha512 for ref in refs(held[1:])}
+
+
+async def test_more_comes_when_more_is_wanted(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    v2 = offered(holder, tmp_path / "held", held)
+    wanted = [held[0].ref.sha512]
+    (tmp_path / "got").mkdir()
+    download = BundleDownload(asker, v2, tmp_path / "got", peers=[endpoint(holder)], stall=5.0, choose=lambda _: wanted)
+    async with download:
+        await download.complete()
+        assert download.files.keys() == {*wanted}
+        for torrent in held[1:]:
+            wanted.append(torrent.ref.sha512)
+            download.choose_again()
+            await download.complete()
+            assert sha512(download.files[wanted[-1]].read_bytes()) == wanted[-1]
+    assert download.is_whole
+
+
+async def test_nothing_of_it_is_wanted(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    with pytest.raises(SwarmError, match="Nothing"):
+        await fetch(asker, offered(holder, tmp_path / "held", held[1:]), refs(held[:1]), tmp_path / "got", holder)
+
+
+async def test_a_torrent_that_is_no_bundle(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    torrent = torrent_of(tmp_path, bytes(MAX_FILE + 1))
+    holder.seed(torrent, tmp_path)
+    with pytest.raises((SwarmError, UnavailableError), match=r"no bundle|different torrents|No data"):
+        await fetch(asker, torrent.ref.v2, [torrent.ref], tmp_path / "got", holder)
 
 
 async def test_a_file_of_another_length_than_was_claimed(start_session: StartSession, tmp_path: Path) -> None:
     holder, asker = await start_session(), await start_session()
     held = torrents(tmp_path / "held", (10, 20))
     claimed = [BlobRef(ref.v1, ref.v2, ref.length + 1, ref.sha512) for ref in refs(held)]
-    with pytest.raises(SwarmError, match="other files"):
+    with pytest.raises(SwarmError, match="Nothing"):
         await fetch(asker, offered(holder, tmp_path / "held", held), claimed, tmp_path / "got", holder)
 
 
@@ -106,7 +149,7 @@ async def test_another_piece_length(
     with monkeypatch.context() as patched:
         patched.setattr("libreseed.swarm.bundle.MAX_FILE", 2 * MAX_FILE)
         v2 = offered(holder, tmp_path / "held", held)
-    with pytest.raises(SwarmError, match="other files"):
+    with pytest.raises(SwarmError, match="no bundle"):
         await fetch(asker, v2, refs(held), tmp_path / "got", holder)
 
 
@@ -120,5 +163,5 @@ async def test_what_was_damaged_is_not_taken(start_session: StartSession, tmp_pa
 
 async def test_nobody_there(start_session: StartSession, tmp_path: Path) -> None:
     asker = await start_session()
-    with pytest.raises(UnavailableError, match="a bundle of 0 blobs from 1 known peers"):
+    with pytest.raises(UnavailableError, match="the bundle 0707070707070707… from 1 known peers"):
         await fetch(asker, bytes([7] * 32), [], tmp_path / "got", asker)

@@ -28,7 +28,7 @@ class Holder:
         self.catalogue = Catalogue(database)
         self.session = session
         self.announcer = Told()
-        self.seeding, self.bundler = make_seeding(self.blobs, self.catalogue, session, self.announcer)
+        self.seeding, self.bundler, self.offers = make_seeding(self.blobs, self.catalogue, session, self.announcer)
 
     @property
     def told(self) -> list[BlobRef]:
@@ -154,15 +154,32 @@ async def test_bundles_have_what_is_shared_and_small(holder: Holder) -> None:
     small = await add_all(holder, DATA, DATA[1:])
     large = await add_all(holder, bytes(MAX_FILE), bytes(MAX_FILE + 1))
     secret = await add_all(holder, DATA[2:], shared=False)
-    v2 = holder.bundler.bundle(small)
+    (v2,) = holder.bundler.bundle(small)
     assert len(v2) == 32
-    assert v2 == holder.bundler.bundle([*small, *secret, large[1], bytes(64)])
-    assert v2 != holder.bundler.bundle([*small, large[0]]) != b""
-    assert holder.bundler.bundle([small[0], *secret]) == b"", "one blob is no bundle"
+    assert [v2] == holder.bundler.bundle([*small, *secret, large[1], bytes(64)])
+    assert holder.bundler.bundle(secret) == []
+    old, new = holder.bundler.bundle([*small, large[0]])
+    assert old == v2 != new, "what is offered already is not put into another"
+    assert [v2] == holder.bundler.bundle([small[0], *secret])
+
+
+async def test_what_somebody_fetches_by_its_own_torrent_is_in_no_bundle(holder: Holder) -> None:
+    one, other, third = await add_all(holder, DATA, DATA[1:], DATA[2:])
+    bundle, own = sorted(
+        holder.bundler.bundle([one, other, third], fetched=[other]), key=lambda v2: v2 == own_of(holder, other)
+    )
+    assert own == own_of(holder, other)
+    assert holder.offers.digests(bundle) == {one, third}
+
+
+def own_of(holder: Holder, digest: bytes) -> bytes:
+    ref = holder.seeding.find(digest)
+    assert ref is not None
+    return ref.v2
 
 
 async def test_a_bundle_ends_with_any_of_its_blobs(holder: Holder) -> None:
-    v2 = holder.bundler.bundle(await add_all(holder, DATA, DATA[1:]))
+    (v2,) = holder.bundler.bundle(await add_all(holder, DATA, DATA[1:]))
     assert v2 in seeded(holder.session)
     await holder.seeding.drop(DIGEST)
     assert v2 not in seeded(holder.session)

@@ -54,7 +54,7 @@ class Offers:
         return bundle.v2
 
     def keep(self, v2: bytes, digests: Collection[bytes], folder: Path, end: EndTorrent) -> None:
-        """Go on giving a bundle that has come into `folder`. It is offered to others for these blobs: none, unless it is
+        """Go on giving a bundle that has come into `folder`. It is offered to others for these blobs, none unless it is
         whole."""
         if v2 in self._offers or not self._has_room():
             end(keep_folder=False)

@@ -1,7 +1,7 @@
 """Many blobs in one torrent: holders are real sessions, found through a real overlay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
 from libreseed.swarm.bundle import MAX_FILE, Member
+from libreseed.swarm.bundler import Bundler as Makes
+from libreseed.swarm.held import HeldBlobs
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent, pieces_root
 from libreseed.trust.records import BlobRef
 from support.running import eventually
-from support.seeding import make_seeding
+from support.seeding import make_fetcher
 from swarm.conftest import seeded
 
 BLOBS = [bytes((number * at) % 251 for number in range(20_000 + at)) for at in range(1, 9)]
@@ -35,18 +37,22 @@ NOWHERE = bytes([7] * 32)
 """The infohash of no torrent."""
 
 
-def _none(_: Iterable[bytes]) -> bytes:
-    return b""
+Make = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
+
+
+def _none(*_: object) -> Sequence[bytes]:
+    return ()
 
 
 class Bundler:
     """What makes bundles for others; `make` is the `usual` one, unless a test puts another there."""
 
     def __init__(self) -> None:
-        self.make = self.usual = _none
+        self.make: Make = _none
+        self.usual: Make = _none
 
-    def __call__(self, digests: Sequence[bytes]) -> bytes:
-        return self.make(digests)
+    def __call__(self, digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
+        return self.make(digests, fetched)
 
 
 async def open_fetcher(
@@ -66,9 +72,9 @@ async def open_fetcher(
     stack.push_async_callback(database.close)
     blobs = BlobStore(root / ".swarm")
     await blobs.open()
-    seeding, made = make_seeding(blobs, Catalogue(database), session)
-    bundler.make = bundler.usual = made.bundle
-    fetcher = SwarmFetcher(overlay, session, blobs, seeding)
+    held: HeldBlobs = {}
+    fetcher = make_fetcher(overlay, session, blobs, Catalogue(database), held)
+    bundler.make = bundler.usual = Makes(Offers(session), blobs, held).bundle
     stack.push_async_callback(fetcher.close)
     return fetcher
 
@@ -100,10 +106,10 @@ def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[byt
     begun: list[bytes] = []
     download = fetcher.session.download
 
-    def noted(hashes: Any, *arguments: Any, announced: bool) -> Any:
+    def noted(hashes: Any, *arguments: Any, **options: Any) -> Any:
         assert NOWHERE not in seeded(fetcher.session)
         begun.append(hashes.v2.to_bytes())
-        return download(hashes, *arguments, announced=announced)
+        return download(hashes, *arguments, **options)
 
     monkeypatch.setattr(fetcher.session, "download", noted)
     return begun
@@ -132,8 +138,8 @@ async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
     assert len(torrents) == 1
     assert torrents[0] not in {ref.v2 for ref in refs}
     assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
-    assert seeded(fetcher.session) == {ref.v2 for ref in refs}
-    await eventually(lambda: left(fetcher) == [])
+    assert seeded(fetcher.session) == {ref.v2 for ref in refs} | {*torrents}, "the bundle goes on for others"
+    assert len(left(fetcher)) == 1, "and its files stay as long"
 
 
 async def test_one_alone_comes_by_its_own_torrent(
@@ -153,7 +159,7 @@ async def test_large_ones_come_by_their_own(holder: SwarmFetcher, fetcher: Swarm
 async def test_a_holder_that_makes_no_bundles(
     holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
 ) -> None:
-    bundler.make = lambda _: b""
+    bundler.make = lambda *_: ()
     refs = await hold(holder)
     assert await fetch(fetcher, refs) == refs
     assert set(torrents) == {ref.v2 for ref in refs}
@@ -163,7 +169,7 @@ async def test_what_the_holder_leaves_out_comes_by_its_own_torrent(
     holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
 ) -> None:
     refs = await hold(holder)
-    bundler.make = lambda digests: bundler.usual(sorted(digests)[1:])
+    bundler.make = lambda digests, fetched: bundler.usual(sorted(digests)[1:], fetched)
     assert await fetch(fetcher, refs) == refs
     assert set(torrents[1:]) == {min(refs, key=lambda ref: ref.sha512).v2}
 
@@ -177,9 +183,9 @@ async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
 ) -> None:
     asked: list[int] = []
 
-    def bundle(digests: Sequence[bytes]) -> bytes:
+    def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
         asked.append(len(digests))
-        return bundler.usual(digests)
+        return bundler.usual(digests, fetched)
 
     bundler.make = bundle
     monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
@@ -198,9 +204,9 @@ async def test_what_waits_has_started_once_the_holder_delivers(
     """Else each that waits would be sought elsewhere, as if nobody delivered it."""
     started: list[list[bool]] = []
 
-    def bundle(digests: Sequence[bytes]) -> bytes:
+    def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
         started.append([wanted.started.is_set() for wanted in all_wanted if wanted.digest in digests])
-        return bundler.usual(digests)
+        return bundler.usual(digests, fetched)
 
     bundler.make = bundle
     monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
@@ -220,7 +226,7 @@ async def test_a_bundle_that_does_not_come(
 ) -> None:
     monkeypatch.setattr(bundles, "STALL", 0.5)
     monkeypatch.setattr(fetcher_module, "_ASK_AGAIN", 0.05)
-    bundler.make = lambda _: NOWHERE
+    bundler.make = lambda *_: [NOWHERE]
     refs = await hold(holder)
     assert await fetch(fetcher, refs) == refs
     assert NOWHERE in torrents
@@ -239,19 +245,21 @@ async def test_wrong_bytes_spoil_no_others(
     await holder.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
     offers = Offers(holder.session)
 
-    def bundle(digests: Sequence[bytes]) -> bytes:
+    def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
         held = {ref.sha512: (make_torrent(holder.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs}
         members = [held[each][0] if each in held else lie for each in digests]
         places = [holder.seeding.path(each) if each in held else file for each in digests]
-        return offers.offer(
-            [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
-        )
+        return [
+            offers.offer(
+                [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
+            )
+        ]
 
     bundler.make = bundle
     *got, refused = await fetch(fetcher, [*refs, lie.ref])
     assert got == refs
     assert isinstance(refused, IntegrityError)
-    assert fetcher.distrusted == {("127.0.0.1", holder.session.port)}
+    assert fetcher.reputation.is_shunned(("127.0.0.1", holder.session.port))
     assert not fetcher.blobs.has(digest)
     await eventually(lambda: left(fetcher) == [])
 
@@ -262,9 +270,9 @@ async def test_who_leaves_does_not_spoil_it_for_the_others(
     refs = await hold(holder)
     asked = asyncio.Event()
 
-    def bundle(digests: Sequence[bytes]) -> bytes:
+    def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
         asked.set()
-        return bundler.usual(digests)
+        return bundler.usual(digests, fetched)
 
     bundler.make = bundle
     tasks = [asyncio.create_task(fetcher.fetch(BlobRequest(ref.sha512))) for ref in refs]
@@ -277,7 +285,7 @@ async def test_who_leaves_does_not_spoil_it_for_the_others(
 async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher) -> None:
     refs = await hold(holder)
     asked = asyncio.Event()
-    bundler.make = lambda _: (asked.set(), NOWHERE)[1]
+    bundler.make = lambda *_: (asked.set(), [NOWHERE])[1]
     fetching = asyncio.create_task(fetch(fetcher, refs))
     await asked.wait()
     await fetcher.close()

@@ -24,7 +24,7 @@ from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent
 from libreseed.trust.records import BlobRef
 from support.running import eventually
-from support.seeding import make_seeding
+from support.seeding import make_fetcher
 
 DATA = bytes(number % 251 for number in range(100_000))
 DIGEST = sha512(DATA)
@@ -76,7 +76,7 @@ async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.Mon
     party = await Party(tmp_path / "me").start(stack)
     blobs = BlobStore(tmp_path / ".swarm")
     await blobs.open()
-    return SwarmFetcher(party.overlay, party.session, blobs, make_seeding(blobs, Catalogue(database), party.session)[0])
+    return make_fetcher(party.overlay, party.session, blobs, Catalogue(database))
 
 
 async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path) -> Party:
@@ -121,7 +121,7 @@ async def test_other_bytes_are_refused_and_their_holder_remembered(
     with pytest.raises(IntegrityError):
         await fetcher.fetch(BlobRequest(DIGEST))
     assert (fetcher.seeding.find(DIGEST), fetcher.blobs.has(DIGEST), left(fetcher)) == (None, False, [])
-    assert fetcher.distrusted == {("127.0.0.1", liar.session.port)}
+    assert fetcher.reputation.is_shunned(("127.0.0.1", liar.session.port))
     with pytest.raises(NotFoundError):
         await fetcher.fetch(BlobRequest(DIGEST))
 
@@ -165,7 +165,7 @@ async def test_a_checked_record_rules_out_other_torrents(
     wanted = BlobRequest(DIGEST, ref, (("127.0.0.1", honest.session.port),), ("pkg", "pkg-1.0.0.tgz"), stream)
     assert await fetcher.fetch(wanted) == ref
     assert wanted.started.is_set()
-    assert fetcher.distrusted == set()
+    assert not fetcher.reputation.is_shunned(("127.0.0.1", liar.session.port))
     assert [stream.written for stream in streams] == [len(DATA)]
     streams[0].close()
 

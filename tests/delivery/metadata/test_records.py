@@ -33,7 +33,7 @@ from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.records import BlobRef, Record, RecordType, sign_record
 from libreseed.trust.snapshot import MAX_DOCUMENT
-from support.seeding import make_seeding
+from support.seeding import make_fetcher
 
 A, B, C = (PrivateKey(bytes([number]) * 32) for number in (1, 2, 3))
 KEYS = [key.public for key in (A, B, C)]
@@ -81,7 +81,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await overlays[0].bootstrap([f"{host}:{port}"])
         blobs = BlobStore(tmp_path / ".swarm")
         session = Session(SessionSettings("127.0.0.1"))
-        fetcher = SwarmFetcher(overlays[0], session, blobs, make_seeding(blobs, Catalogue(database), session)[0])
+        fetcher = make_fetcher(overlays[0], session, blobs, Catalogue(database))
         records = RecordStore(database)
         yield Desk(RecordReader(overlays[0], records, fetcher), fetcher, records, database, *overlays)
 

@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from libreseed.errors import ConfigError, NetworkError
-from libreseed.network.overlay.overlay import bootstrap
+from libreseed.network.overlay import bootstrap
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.network.udp import wire
 from network.conftest import Spawn

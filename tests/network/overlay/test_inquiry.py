@@ -7,7 +7,7 @@ import pytest
 
 from libreseed.network.overlay import inquiry as inquiry_module
 from libreseed.network.overlay.claims import HeldBlob
-from libreseed.network.overlay.inquiry import REST, Inquiry
+from libreseed.network.overlay.inquiry import BACK_OFF, Inquiry
 from libreseed.network.overlay.overlay import FROM_MANY, Overlay
 from libreseed.network.udp.wire import Fields
 from network.conftest import RawPeer, RawPeers, Spawn, Surround
@@ -30,7 +30,7 @@ def holding(peer: RawPeer, *blobs: HeldBlob) -> None:
     def have(_: object, fields: Fields) -> Fields:
         peer.requests.append(("have", fields))
         targets = [fields[2][at : at + 20] for at in range(0, len(fields[2]), 20)]
-        return [peer.node_id, 5000, b"".join(known.get(target, b"") for target in targets)]
+        return [peer.node_id, 5000, b"".join(known.get(target, b"") for target in targets), 0]
 
     peer.handlers["have"] = have
 
@@ -78,14 +78,14 @@ async def test_what_is_wanted_at_once_is_asked_for_together(spawn: Spawn, raw_pe
 async def test_who_has_nothing_is_left_alone_for_a_while(
     surround: Surround, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inquiry_module, "PATIENCE", 3)
+    monkeypatch.setattr(inquiry_module, "MAX_MISSES", 3)
     peer = await raw_peer()
     now = 0.0
     inquiry = Inquiry(await surround(peer), lambda: now)
     for _ in range(5):
         assert await inquiry.holder(blob().target) is None
     assert methods(peer)["have"] == 3
-    now += REST
+    now += BACK_OFF
     assert await inquiry.holder(blob().target) is None
     assert methods(peer)["have"] == 4
 

@@ -1,6 +1,6 @@
 import pytest
 
-from libreseed.network.overlay.overlay import maintenance
+from libreseed.network.overlay import maintenance
 from libreseed.network.overlay.storage import MemoryStorage
 from network.conftest import RawPeers, Spawn
 from network.helpers import eventually, text

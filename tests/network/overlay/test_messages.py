@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import InvalidInputError
+from libreseed.network.overlay import messages
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.messages import MAX_NODES, Want
-from libreseed.network.overlay.overlay import messages
 from libreseed.network.overlay.routing import Peer
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.binary())
@@ -20,7 +21,9 @@ READERS: list[Callable[[list[object]], object]] = [
     messages.read_have,
     messages.read_held,
     messages.read_bundle,
-    messages.read_bundled,
+    messages.read_join,
+    lambda fields: messages.read_bundled(fields, "127.0.0.1"),
+    lambda fields: messages.read_joined(fields, "127.0.0.1"),
     messages.read_count,
     lambda fields: messages.read_found(fields, "127.0.0.1"),
 ]
@@ -106,8 +109,32 @@ def test_targets_are_limited() -> None:
                 read([bytes(20), 1, packed])
 
 
-def test_a_bundle_has_a_v2_infohash_or_none() -> None:
-    for v2 in (b"", bytes(32)):
-        assert messages.read_bundled([bytes(20), 1, v2]) == v2
+def test_introductions_survive_the_way() -> None:
+    met = Introduction(2, 5, (("127.0.0.1", 1), ("::1", 2)))
+    entry = [bytes(32), *messages.pack_introduction(met)]
+    assert messages.read_bundled([bytes(20), 1, [entry]], "127.0.0.1") == [(bytes(32), met)]
+    assert messages.read_joined([bytes(20), 1, *messages.pack_introduction(met)], "127.0.0.1") == met
+    assert messages.read_bundled([bytes(20), 1, []], "127.0.0.1") == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [bytes(20), 0, 1, b"", b""],
+        [bytes(32), 1, 1, b"", b""],
+        [bytes(32), -1, 1, b"", b""],
+        [bytes(32), 0, 1, bytes(5), b""],
+        [bytes(32), 0, 1, b"", bytes(17)],
+        [bytes(32)],
+        bytes(32),
+    ],
+)
+def test_malformed_introductions(entry: object) -> None:
     with pytest.raises(InvalidInputError):
-        messages.read_bundled([bytes(20), 1, bytes(20)])
+        messages.read_bundled([bytes(20), 1, [entry]], "127.0.0.1")
+
+
+def test_who_is_introduced_must_be_meant_for_us() -> None:
+    met = Introduction(1, 2, (("127.0.0.1", 1), ("192.168.1.1", 2), ("203.0.113.7", 3)))
+    read = messages.read_joined([bytes(20), 1, *messages.pack_introduction(met)], "192.168.1.9")
+    assert ("127.0.0.1", 1) not in read.peers

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from libreseed.errors import NetworkError, RollbackError, StoreError
+from libreseed.network.overlay import overlay
 from libreseed.network.overlay.claims import Claim
-from libreseed.network.overlay.overlay import Overlay, overlay
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.trust.items import SignedItem

@@ -64,7 +64,7 @@ async def test_holders_announce_again_without_the_key(
     await first.store_record("lodash", record_of())
     assert holder.held[0] == 1
     await first.stop()
-    monkeypatch.setattr(replication.Distribution, "welcome", lambda *_: None)
+    monkeypatch.setattr(replication.Replication, "welcome", lambda *_: None)
     fresh = await spawn(holder)
     await eventually(lambda: fresh.held[0] == 1)
 

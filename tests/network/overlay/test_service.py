@@ -1,13 +1,14 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 import umsgpack
 
 from libreseed.network.addresses import PUBLIC, Address
 from libreseed.network.overlay import neighbours
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.messages import Want
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.recordbook import target_of
@@ -80,25 +81,66 @@ async def test_claim_has_the_address_that_sent_it(spawn: Spawn, raw_peer: RawPee
 async def test_a_neighbour_bundles_what_it_announces(spawn: Spawn) -> None:
     asked: list[list[bytes]] = []
 
-    def bundle(digests: Sequence[bytes]) -> bytes:
+    def bundle(digests: Sequence[bytes], _: Collection[bytes]) -> list[bytes]:
         asked.append([*digests])
-        return bytes([7] * 32)
+        return [bytes([7] * 32)]
 
     holder = await spawn(bundle=bundle)
     asker = await spawn(holder)
     held = [blob() for _ in range(3)]
     await holder.announce(held[:2])
     digests = [each.digest for each in held]
-    assert await asker.request_bundle(("127.0.0.1", holder.p2p_port), digests) == bytes([7] * 32)
+    assert await asker.request_bundles(("127.0.0.1", holder.p2p_port), digests) == [(bytes([7] * 32), Introduction())]
     assert asked == [digests[:2]]
-    assert await asker.request_bundle(("127.0.0.1", holder.p2p_port + 1), digests) == b"", "that is no neighbour"
+    assert await asker.request_bundles(("127.0.0.1", holder.p2p_port + 1), digests) == [], "that is no neighbour"
+
+
+async def test_who_fetches_the_same_is_introduced(spawn: Spawn) -> None:
+    v2 = bytes([7] * 32)
+    holder = await spawn(bundle=lambda *_: [v2])
+    first, second, third = [await spawn(holder) for _ in range(3)]
+    held = blob()
+    await holder.announce([held])
+    here = ("127.0.0.1", holder.p2p_port)
+    assert await first.request_bundles(here, [held.digest]) == [(v2, Introduction(0, 1))]
+    named = ("127.0.0.1", first.p2p_port)
+    assert await second.request_bundles(here, [held.digest]) == [(v2, Introduction(1, 2, (named,)))]
+    assert await first.request_bundles(here, [held.digest]) == [
+        (v2, Introduction(0, 2, (("127.0.0.1", second.p2p_port),)))
+    ]
+    assert await third.join(here, held.digest) == Introduction(0, 1), "it is another torrent"
+    assert await first.join(here, held.digest) == Introduction(1, 2, (("127.0.0.1", third.p2p_port),))
+    assert await first.join(("127.0.0.1", 1), held.digest) is None, "that is no neighbour"
+
+
+async def test_what_others_fetch_by_its_own_torrent_is_told(spawn: Spawn) -> None:
+    asked: list[Collection[bytes]] = []
+    holder = await spawn(bundle=lambda _, fetched: asked.append(fetched) or [])  # type: ignore[func-returns-value]
+    first, second = [await spawn(holder) for _ in range(2)]
+    one, other = blob(), blob()
+    await holder.announce([one, other])
+    here = ("127.0.0.1", holder.p2p_port)
+    await first.join(here, one.digest)
+    for asker in (first, second):
+        await asker.request_bundles(here, [one.digest, other.digest])
+    assert asked == [set(), {one.digest}]
+
+
+async def test_who_never_answered_is_named_to_nobody(spawn: Spawn, raw_peer: RawPeers) -> None:
+    """Else a forged request would lead others to somebody who asked for nothing."""
+    holder, forger = await spawn(), await raw_peer()
+    forger.handlers["ping"] = lambda *_: [b"", 0]
+    asker = await spawn(holder)
+    await holder.announce([held := blob()])
+    assert await forger.ask(holder, "join", held.target)
+    assert await asker.join(("127.0.0.1", holder.p2p_port), held.digest) == Introduction(0, 1)
 
 
 async def test_a_malformed_answer_is_no_bundle(spawn: Spawn, raw_peer: RawPeers) -> None:
     peer, node = await raw_peer(), await spawn()
     await node.bootstrap([text(peer.address)])
     peer.handlers["bundle"] = lambda sender, fields: [peer.node_id, 5000, b"short"]
-    assert await node.request_bundle(("127.0.0.1", 5000), [bytes(64), bytes([1] * 64)]) == b""
+    assert await node.request_bundles(("127.0.0.1", 5000), [bytes(64), bytes([1] * 64)]) == []
 
 
 async def test_announcement_without_a_port_is_ignored(spawn: Spawn, raw_peer: RawPeers) -> None:
@@ -119,6 +161,8 @@ async def test_announcement_without_a_port_is_ignored(spawn: Spawn, raw_peer: Ra
         ("store", [bytes(20), 1, b"token", KEY, bytes(2000)]),
         ("announce", [bytes(20), 1, b"token", "blobs"]),
         ("announce", [bytes(20), 1, b"token", b""]),
+        ("join", [bytes(20), 1, b""]),
+        ("join", [bytes(20), 1, bytes(40)]),
         ("have", [bytes(20), 1, b""]),
         ("have", [bytes(20), 1, bytes(21)]),
         ("have", [bytes(20), 1, bytes(20 * 15)]),

@@ -81,8 +81,8 @@ def read_claim(data: bytes, digest: bytes, told_by: Address) -> Claim:
 
 
 def read_blobs(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (target, reference) of each packed blob. Raises InvalidInputError."""
-    if len(data) % _BLOB:
+    """Yield (target, reference) of each packed blob; there is at least one. Raises InvalidInputError."""
+    if not data or len(data) % _BLOB:
         raise InvalidInputError("Packed blobs of a wrong length.")
     for at in range(0, len(data), _BLOB):
         yield data[at : at + 20], data[at + 20 : at + _BLOB]

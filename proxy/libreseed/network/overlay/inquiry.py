@@ -123,7 +123,7 @@ class Inquiry:
         try:
             if fields is not None:
                 packed, others = messages.read_held(fields)
-                held = dict(read_blobs(packed))
+                held = dict(read_blobs(packed)) if packed else {}
         except InvalidInputError as error:
             log.debug("Answer of %s dropped: %s", peer, error)
         found = held.keys() & asked.keys()

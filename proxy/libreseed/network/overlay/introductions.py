@@ -55,23 +55,23 @@ class Introductions:
         askers[asker] = _Asker(number, self._clock())
         while len(askers) > MAX_ASKERS:
             askers.popitem(last=False)
-        self._askers[key] = askers
-        while len(self._askers) > MAX_KEYS:
-            self._askers.popitem(last=False)
         return Introduction(number, len(askers), others)
 
     def count_others(self, key: bytes, asker: Endpoint | None) -> int:
         """Return how many others fetch `key`."""
-        askers = self._live(key)
-        if askers:
-            self._askers[key] = askers
-        return sum(endpoint != asker for endpoint in askers)
+        askers = self._askers.get(key, {})
+        deadline = self._clock() - LIFETIME
+        return sum(each.asked_at > deadline for endpoint, each in askers.items() if endpoint != asker)
 
     def _live(self, key: bytes) -> OrderedDict[Endpoint, _Asker]:
+        """Return who asked for it lately, the latest last; it counts as asked for now."""
         askers = self._askers.pop(key, OrderedDict())
         deadline = self._clock() - LIFETIME
-        while askers and next(iter(askers.values())).asked_at < deadline:
+        while askers and next(iter(askers.values())).asked_at <= deadline:
             askers.popitem(last=False)
+        self._askers[key] = askers
+        while len(self._askers) > MAX_KEYS:
+            self._askers.popitem(last=False)
         return askers
 
 

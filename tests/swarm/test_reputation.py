@@ -1,0 +1,56 @@
+import pytest
+
+from libreseed.swarm.reputation import HALF_LIFE, SHUNNED, UNREACHED, Reputation
+from libreseed.trust.records import Endpoint
+
+ONE: Endpoint = ("192.0.2.1", 1)
+OTHER: Endpoint = ("192.0.2.2", 2)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reputation(clock: Clock) -> Reputation:
+    return Reputation(clock)
+
+
+def test_who_delivered_most_is_first(reputation: Reputation) -> None:
+    reputation.note_delivered(ONE, 10)
+    reputation.note_delivered(OTHER, 20)
+    reputation.note_lie(third := ("192.0.2.3", 3))
+    unknown = ("192.0.2.4", 4)
+    assert sorted([third, unknown, ONE, OTHER], key=reputation.rank) == [OTHER, ONE, unknown, third]
+
+
+def test_what_was_delivered_counts_less_in_time(reputation: Reputation, clock: Clock) -> None:
+    reputation.note_delivered(ONE, 100)
+    clock.now = HALF_LIFE
+    assert reputation.known()[ONE].verified == pytest.approx(50)
+
+
+def test_a_liar_is_shunned_for_a_time(reputation: Reputation, clock: Clock) -> None:
+    reputation.note_lie(ONE)
+    assert (reputation.is_shunned(ONE), reputation.is_shunned(OTHER)) == (True, False)
+    assert reputation.reachable([ONE, OTHER]) == (OTHER,)
+    clock.now = SHUNNED
+    assert not reputation.is_shunned(ONE)
+    assert reputation.known()[ONE].lies == 1
+
+
+def test_who_could_not_be_reached_is_left_out_until_it_delivers(reputation: Reputation, clock: Clock) -> None:
+    reputation.note_unreached([ONE, OTHER])
+    assert reputation.reachable([ONE, OTHER]) == ()
+    reputation.note_delivered(OTHER, 1)
+    assert reputation.reachable([ONE, OTHER]) == (OTHER,)
+    clock.now = UNREACHED
+    assert reputation.reachable([ONE, OTHER]) == (ONE, OTHER)

@@ -1,0 +1,44 @@
+"""The holder is asked too exactly when the others do not deliver."""
+
+from libreseed.swarm.reserve import BEHIND, CONNECT, SILENT, TURN, Need, Progress, Reserve
+
+NUMBER = 3
+STEP = 0.05
+
+
+def first_need(progress: list[Progress]) -> Need | None:
+    """Return what is found at the first of these moments, one each 50 ms."""
+    reserve = Reserve(NUMBER, 0.0)
+    for at, each in enumerate(progress, start=1):
+        if (need := reserve.need(each, at * STEP)) is not None:
+            return need
+    return None
+
+
+def steps(seconds: float) -> int:
+    return int(seconds / STEP) + 2
+
+
+def test_as_long_as_it_has_what_they_have_it_waits() -> None:
+    moments = [Progress(peers=2, received=at * 100, pieces=at, most=at) for at in range(steps(TURN * NUMBER) - 4)]
+    assert first_need(moments) is None
+
+
+def test_nobody_is_connected() -> None:
+    nobody = Progress(peers=0, received=0, pieces=0, most=0)
+    assert first_need([nobody] * (steps(CONNECT) - 3)) is None
+    assert first_need([nobody] * steps(CONNECT)) is Need.UNREACHED
+
+
+def test_they_have_what_does_not_come() -> None:
+    moments = [Progress(peers=2, received=at, pieces=at, most=400) for at in range(steps(BEHIND))]
+    assert first_need(moments) is Need.BEHIND
+
+
+def test_nothing_comes() -> None:
+    assert first_need([Progress(peers=2, received=100, pieces=4, most=4)] * steps(SILENT)) is Need.SILENT
+
+
+def test_its_turn_comes() -> None:
+    moments = [Progress(peers=2, received=at * 100, pieces=at, most=at) for at in range(steps(TURN * NUMBER))]
+    assert first_need(moments) is Need.TURN
