@@ -9,8 +9,8 @@ import pytest
 
 from libreseed.config import Settings
 from libreseed.errors import UnavailableError
+from libreseed.node import upstream as upstream_module
 from libreseed.node.node import Node
-from libreseed.node.node import upstream as upstream_module
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.npmrc import ListenAddress

@@ -40,6 +40,8 @@ class Session:
         self._handlers: dict[lt.torrent_handle, AlertHandler] = {}
         """Of the downloads that were not forgotten. libtorrent's own thread ends a removed torrent whenever it gets to
         it, and from then on using its handle fails: so no other handles than these are used."""
+        self._downloads: dict[lt.torrent_handle, bytes] = {}
+        self._offered_later: dict[bytes, lt.add_torrent_params] = {}
         self._listening: asyncio.Future[None] | None = None
         self._lt: lt.session | None = None
         self._reader: socket.socket | None = None
@@ -81,7 +83,8 @@ class Session:
         session, self._lt = self._lt, None
         if session is None or self._reader is None or self._writer is None:
             return
-        self._handlers.clear()
+        for book in (self._handlers, self._downloads, self._offered_later):
+            book.clear()
         asyncio.get_running_loop().remove_reader(self._reader)
         session.pause()
         owned = [session]
@@ -101,12 +104,18 @@ class Session:
         return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
 
     def seed(self, torrent: Torrent, folder: Path) -> None:
-        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it."""
+        """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it.
+
+        While it is downloaded still it goes on as that, and is offered when the download has been forgotten.
+        """
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(torrent.metadata)
         params.save_path = str(folder)
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
-        self._session.async_add_torrent(params)
+        if torrent.ref.v2 in self._downloads.values():
+            self._offered_later[torrent.ref.v2] = params
+        else:
+            self._session.async_add_torrent(params)
 
     def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
         """Offer a torrent of several files, each of which lies at its own place, by its name. Nobody is
@@ -158,6 +167,7 @@ class Session:
         except RuntimeError as error:
             raise SwarmError(f"Cannot start the torrent {hashes.v2.to_bytes().hex()}: {error}.") from error
         self._handlers[handle] = handler
+        self._downloads[handle] = hashes.v2.to_bytes()
         handle.resume()
         return handle
 
@@ -204,10 +214,17 @@ class Session:
             raise SwarmError(f"Piece {number} was wanted of a torrent that has ended.")
         handle.read_piece(number)
 
-    def forget(self, handle: lt.torrent_handle) -> None:
-        """End a download; its files stay."""
-        if self._handlers.pop(handle, None) is not None:
-            self._session.remove_torrent(handle)
+    def forget(self, handle: lt.torrent_handle, peers: Iterable[Endpoint] = ()) -> None:
+        """End a download; its files stay. If it is offered from now on, `peers` are connected to at once, for they
+        may still want it."""
+        if self._handlers.pop(handle, None) is None:
+            return
+        self._session.remove_torrent(handle)
+        params = self._offered_later.pop(self._downloads.pop(handle), None)
+        if params is not None:
+            params.peers = [*peers]
+            params.flags |= lt.torrent_flags.paused
+            self._session.add_torrent(params).resume()  # which connects at once (see `download`)
 
     @property
     def _session(self) -> lt.session:

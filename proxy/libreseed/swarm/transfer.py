@@ -50,6 +50,7 @@ class Transfer(ABC):
     ) -> None:
         self.peers: set[Endpoint] = set(peers)
         self._place = (0, 1)
+        self._fellows: set[Endpoint] = set()
         self._reserved: Endpoint | None = None
         self._on_need: Callable[[Need], None] = lambda _: None
         self._session = session
@@ -111,7 +112,9 @@ class Transfer(ABC):
     def introduce(self, peers: Iterable[Endpoint], number: int, count: int) -> None:
         """Ask those who fetch the same too. As host `number` of `count` this one begins with another part than they do,
         and takes the rarest pieces first from then on."""
-        self.add_peers(peers)
+        fellows = [*peers]
+        self.add_peers(fellows)
+        self._fellows.update(fellows)
         known, self._place = self._place, (number, count)
         if self._handle is None or count < 2 or self._place == known:
             return
@@ -126,9 +129,9 @@ class Transfer(ABC):
         self._on_need = on_need
 
     @property
-    def verified(self) -> int:
-        """Bytes that have come in whole pieces, each checked by its hash; the last piece counts as a whole one."""
-        return len(self._finished) * self._info.piece_length() if self._info is not None else 0
+    def received(self) -> int:
+        """Bytes that have come since it was last begun, in whole pieces or not."""
+        return self._session.progress(self._handle).received if self._handle is not None else 0
 
     def senders(self) -> dict[Endpoint, int]:
         """Return who has sent bytes of it, of those that are connected still, and how many."""
@@ -187,7 +190,7 @@ class Transfer(ABC):
         if self._retry is not None:
             self._retry.cancel()
         if self._handle is not None:
-            self._session.forget(self._handle)
+            self._session.forget(self._handle, self._fellows)
             self._handle = None
 
     def _check_progress(self, retry: float, progressed: float) -> None:
@@ -209,7 +212,7 @@ class Transfer(ABC):
 
     def _has_received(self) -> bool:
         """Tell whether any bytes have come since the last time that this was asked: a large piece takes its time."""
-        received = self._session.progress(self._handle).received if self._handle is not None else 0
+        received = self.received
         known, self._received = self._received, received
         return received > known
 

@@ -10,7 +10,8 @@ import pytest
 
 from libreseed.delivery.blobs import bundles
 from libreseed.delivery.blobs import fetcher as fetcher_module
-from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import IntegrityError
 from libreseed.network.overlay.claims import HeldBlob
 from libreseed.network.overlay.overlay import Overlay
@@ -135,7 +136,7 @@ async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
 ) -> None:
     refs = await hold(holder)
     assert await fetch(fetcher, refs) == refs
-    assert len(torrents) == 1
+    assert len({*torrents}) == 1, "perhaps begun anew"
     assert torrents[0] not in {ref.v2 for ref in refs}
     assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
     assert seeded(fetcher.session) == {ref.v2 for ref in refs} | {*torrents}, "the bundle goes on for others"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from libreseed.delivery.blobs import attempt
 from libreseed.delivery.blobs import fetcher as fetcher_module
-from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, SwarmError, UnavailableError
 from libreseed.network.overlay.claims import Claim, HeldBlob
@@ -19,6 +21,7 @@ from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
+from libreseed.swarm.download import Download
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent
@@ -33,9 +36,9 @@ DIGEST = sha512(DATA)
 class Party:
     """An overlay node and a session of its own, as each node has them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, upload_limit: int = 0) -> None:
         self.root = root
-        self.session = Session(SessionSettings("127.0.0.1"))
+        self.session = Session(SessionSettings("127.0.0.1", upload_limit=upload_limit))
 
     async def start(self, stack: AsyncExitStack, *known: "Party") -> "Party":
         self.root.mkdir()
@@ -70,7 +73,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> SwarmFetcher:
-    monkeypatch.setattr(fetcher_module, "STALL", 1.0)
+    monkeypatch.setattr(attempt, "STALL", 1.0)
     database = await Database.open(tmp_path / "libreseed.db")
     stack.push_async_callback(database.close)
     party = await Party(tmp_path / "me").start(stack)
@@ -79,8 +82,8 @@ async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.Mon
     return make_fetcher(party.overlay, party.session, blobs, Catalogue(database))
 
 
-async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path) -> Party:
-    party = await Party(root).start(stack)
+async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path, upload_limit: int = 0) -> Party:
+    party = await Party(root, upload_limit).start(stack)
     host, port = fetcher.overlay.address
     await party.overlay.bootstrap([f"{host}:{port}"])
     return party
@@ -132,6 +135,50 @@ async def test_an_honest_holder_among_liars(fetcher: SwarmFetcher, stack: AsyncE
     await (await join(fetcher, stack, tmp_path / "honest")).hold()
     await fetcher.fetch(BlobRequest(DIGEST))
     assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+
+
+async def test_who_trickles_gives_way(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even those who delivered before may hold up everybody else."""
+    monkeypatch.setattr(fetcher_module, "_AT_ONCE", 1)
+    monkeypatch.setattr(attempt, "TURN", 0.5)
+    for number in range(2):
+        liar = await join(fetcher, stack, tmp_path / f"liar{number}", upload_limit=4096)
+        fetcher.reputation.note_delivered(("127.0.0.1", liar.session.port), 1 << 30)
+        await liar.hold(bytes([number]) * (8 << 20), length=8 << 20)
+    await (await join(fetcher, stack, tmp_path / "honest")).hold()
+    async with asyncio.timeout(30):
+        await fetcher.fetch(BlobRequest(DIGEST))
+    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+    assert left(fetcher) == []
+
+
+async def test_who_is_only_named_as_a_peer_of_a_wrong_torrent_is_not_shunned(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path
+) -> None:
+    liar = await join(fetcher, stack, tmp_path / "liar")
+    honest = await join(fetcher, stack, tmp_path / "honest")
+    wrong = await liar.hold(DATA[::-1])
+    named = [("127.0.0.1", party.session.port) for party in (honest, liar)]
+    request = BlobRequest(DIGEST, wrong, tuple(named))
+    with pytest.raises(IntegrityError):
+        await fetcher.fetch(request)
+    assert [fetcher.reputation.is_shunned(endpoint) for endpoint in named] == [False, True]
+
+
+async def test_what_came_is_seeded_on(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
+    holder = await join(fetcher, stack, tmp_path / "holder")
+    ref = await holder.hold()
+    assert await fetcher.fetch(BlobRequest(DIGEST)) == ref
+    await holder.session.stop()
+    other = Party(tmp_path / "other")
+    await other.session.start()
+    stack.push_async_callback(other.session.stop)
+    peers = [("127.0.0.1", fetcher.session.port)]
+    async with Download(other.session, ref, tmp_path / "got", peers, 10.0) as download:
+        await download.complete()
+    assert download.file.read_bytes() == DATA
 
 
 @pytest.mark.parametrize(

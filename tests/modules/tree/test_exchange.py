@@ -1,7 +1,7 @@
 import pytest
 
+from libreseed.modules.tree import exchange as exchange_module
 from libreseed.modules.tree.exchange import exchange
-from libreseed.modules.tree.tree import exchange as exchange_module
 
 
 @pytest.fixture(params=[True, False], ids=["one call", "two renames"])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from libreseed.modules.unpack import linker
 from libreseed.modules.unpack.linker import take
-from libreseed.modules.unpack.tarball import linker
 
 
 @pytest.fixture

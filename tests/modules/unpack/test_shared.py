@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from libreseed.errors import IntegrityError
+from libreseed.modules.unpack import linker
 from libreseed.modules.unpack.shared import UNUSED, Shared, open_shared, prune, take_package
-from libreseed.modules.unpack.tarball import linker
 from support.debian import program
 
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from libreseed.modules.lock.entry import LockedPackage
+from libreseed.modules.unpack import staging as staging_module
 from libreseed.modules.unpack.staging import Staging
-from libreseed.modules.unpack.tarball import staging as staging_module
 
 A = LockedPackage("node_modules/a", "a", "1.0.0", bytes(64), "a-1.0.0.tgz")
 OTHER_BYTES = LockedPackage("node_modules/a", "a", "1.0.0", b"x" * 64, "a-1.0.0.tgz")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import IntegrityError
+from libreseed.modules.unpack import tar as tar_module
 from libreseed.modules.unpack.tar import TarReader
-from libreseed.modules.unpack.tarball import tar as tar_module
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=300).filter(
     lambda name: not name.endswith("/")

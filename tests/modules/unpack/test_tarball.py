@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libreseed.errors import IntegrityError
+from libreseed.modules.unpack import tarball as unpack_module
 from libreseed.modules.unpack.tarball import safe_path, unpack
-from libreseed.modules.unpack.tarball import tarball as unpack_module
 
 
 @pytest.fixture

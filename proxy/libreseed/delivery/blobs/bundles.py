@@ -173,7 +173,7 @@ class BundleFetcher:
         is_direct = introduction.number < DIRECT or not others
         peers = (holder, *others) if is_direct else others
         download = BundleDownload(self._session, v2, coming.folder, peers=peers, stall=STALL, choose=coming.choose)
-        download.introduce((), introduction.number, introduction.count)
+        download.introduce(others, introduction.number, introduction.count)
         if not is_direct:
             download.hold_in_reserve(holder, lambda need: self._note(need, others))
         coming.claim(line, unclaimed)

@@ -3,60 +3,34 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from libreseed.delivery.blobs.attempt import GaveWayError, TorrentAttempt
 from libreseed.delivery.blobs.bundles import BundleFetcher, Part
-from libreseed.delivery.blobs.spooled_stream import SpooledStream
-from libreseed.errors import IntegrityError, LibreseedError, NotFoundError
+from libreseed.delivery.blobs.request import BlobRequest
+from libreseed.errors import LibreseedError, NotFoundError
 from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
-from libreseed.swarm.download import LARGE, Download
+from libreseed.swarm.download import LARGE
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
-from libreseed.swarm.reserve import Need
-from libreseed.swarm.seeding import Incoming, Seeding, Tarball
+from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
-from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_AT_ONCE = 3
+_AT_ONCE = 4
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
 """Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
-_MEET_AGAIN = 0.25
-"""Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
-STALL = 15.0
-"""Seconds without a new verified piece after which a torrent is given up."""
 MAX_BLOB = 2 << 30
 """Bytes of a blob that only an unchecked claim speaks of."""
-
-
-@dataclass(slots=True)
-class BlobRequest:
-    """A blob to fetch.
-
-    `checked` is its torrent from a checked record, with the publisher's own `seeders`: then pieces may be passed on
-    before the whole is there, into the stream that `stream(spool file)` makes. Without it only claims are known, and
-    nothing is believed before the SHA-512 is right. `shared`: it may be seeded on.
-    """
-
-    digest: bytes
-    checked: BlobRef | None = None
-    seeders: tuple[Endpoint, ...] = ()
-    tarball: Tarball | None = None
-    stream: Callable[[Path], SpooledStream] | None = None
-    shared: bool = True
-    started: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a first piece was verified."""
 
 
 class SwarmFetcher:
@@ -99,18 +73,18 @@ class SwarmFetcher:
 
 
 class _BlobFetch:
-    """One fetch: a claim about a new torrent starts an attempt, a further one about a known torrent adds a peer."""
+    """One fetch: a claim about a new torrent starts an attempt, a further one about a known torrent adds a holder."""
 
     def __init__(self, fetcher: SwarmFetcher, request: BlobRequest) -> None:
         self._fetcher = fetcher
         self._request = request
-        self._downloads: dict[BlobRef, Download] = {}
-        self._waiting: list[Download] = []
-        self._holders: dict[BlobRef, Sequence[Endpoint]] = {}
+        self._attempts: dict[BlobRef, TorrentAttempt] = {}
+        self._waiting: list[TorrentAttempt] = []
         self._bundled: dict[BlobRef, list[Endpoint]] = {}
-        self._attempts: set[asyncio.Task[BlobRef | None]] = set()
+        self._running: set[asyncio.Task[BlobRef | None]] = set()
         self._changed = asyncio.Event()
         self._asked_all = False
+        request.received = self._received
         self._claims = self._start(self._take_claims())
 
     async def run(self) -> BlobRef:
@@ -118,18 +92,18 @@ class _BlobFetch:
         if self._request.checked is not None and self._request.seeders:
             self._offer(self._request.checked, self._request.seeders)
         while True:
-            for attempt in [attempt for attempt in self._attempts if attempt.done()]:
-                self._attempts.discard(attempt)
+            for task in [task for task in self._running if task.done()]:
+                self._running.discard(task)
                 try:
-                    if (found := attempt.result()) is not None:
+                    if (found := task.result()) is not None:
                         return found
                 except LibreseedError as error:
-                    log.info("An attempt at %s failed: %s", _short(self._request), error)
+                    log.info("An attempt at %s failed: %s", self._request.label, error)
                     last_error = error
             self._start_waiting()
-            if not self._attempts and self._claims.done():
+            if not self._running and self._claims.done():
                 if self._asked_all:
-                    raise last_error or NotFoundError(f"Nobody offers {_short(self._request)} in the swarm.")
+                    raise last_error or NotFoundError(f"Nobody offers {self._request.label} in the swarm.")
                 # What a neighbour had was no good; others may have better.
                 self._fetcher.overlay.doubt_holder(self._request.digest)
                 self._claims = self._start(self._ask())
@@ -137,21 +111,23 @@ class _BlobFetch:
             await self._changed.wait()
 
     async def close(self) -> None:
-        tasks = [self._claims, *self._attempts]
+        tasks = [self._claims, *self._running]
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception) and not isinstance(result, LibreseedError):
-                log.error("Fetching %s failed", _short(self._request), exc_info=result)
-        for download in self._downloads.values():
-            if download.file.parent.exists():
-                await self._fetcher.blobs.discard(download.file.parent)
+                log.error("Fetching %s failed", self._request.label, exc_info=result)
+        for attempt in self._attempts.values():
+            await attempt.discard()
+
+    def _received(self) -> int:
+        return max((attempt.received for attempt in self._attempts.values()), default=0)
 
     async def _take_claims(self) -> None:
         """Take claims for as long as nothing has come: those who answer first may all be gone, and others come back."""
         pause = _ASK_AGAIN
         await self._ask(nearby=True)
-        while (self._attempts or self._waiting) and not self._request.started.is_set():
+        while (self._running or self._waiting) and not self._request.started.is_set():
             await asyncio.sleep(pause)
             if pause > _ASK_AGAIN:  # the first time it may only be slow
                 self._fetcher.overlay.doubt_holder(self._request.digest)
@@ -167,7 +143,7 @@ class _BlobFetch:
                 heard = True
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
                 if self._request.checked is not None and ref != self._request.checked:
-                    log.info("A claim by %s about %s contradicts the record.", claim.endpoint, _short(self._request))
+                    log.info("A claim by %s about %s contradicts the record.", claim.endpoint, self._request.label)
                 elif claim.length <= MAX_BLOB and not self._fetcher.reputation.is_shunned(claim.endpoint):
                     self._take(ref, claim, nearby=nearby)
         self._asked_all |= not heard  # without a claim nothing ended the search early
@@ -177,36 +153,38 @@ class _BlobFetch:
         torrent, which it is seeded by once it is there, at the same time."""
         if ref in self._bundled:
             self._bundled[ref].append(claim.endpoint)
-        elif nearby and ref not in self._downloads:
+        elif nearby and ref not in self._attempts:
             self._bundled[ref] = []
-            self._attempts.add(self._start(self._attempt_bundled(ref, claim)))
+            self._running.add(self._start(self._attempt_bundled(ref, claim)))
         else:
             self._offer(ref, [claim.endpoint])
 
-    def _offer(self, ref: BlobRef, peers: Iterable[Endpoint], introduction: Introduction | None = None) -> None:
-        """Fetch a blob by its own torrent from `peers`, together with those of an introduction by the first of them."""
-        known = self._downloads.get(ref)
+    def _offer(self, ref: BlobRef, holders: Iterable[Endpoint], introduction: Introduction | None = None) -> None:
+        """Fetch a blob by its own torrent, together with those to whom the first of its holders has introduced us."""
+        known = self._attempts.get(ref)
         if known is not None:
-            known.add_peers(peers)
+            known.add_holders(holders)
             return
-        holder, *others = peers
-        folder = self._fetcher.blobs.incoming_dir()
-        introduction = introduction or Introduction()
-        fellows = self._fetcher.reputation.reachable(self._fetcher.overlay.awake(introduction.peers))
-        held_back = introduction.number >= (DIRECT_LARGE if ref.length >= LARGE else DIRECT) and bool(fellows)
-        asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
-        download = Download(self._fetcher.session, ref=ref, folder=folder, peers=asked, stall=STALL)
-        download.introduce((), introduction.number, introduction.count)
-        if held_back:
-            download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
-        self._downloads[ref] = download
-        self._holders[ref] = [holder, *others]
-        self._waiting.append(download)
+        fetcher = self._fetcher
+        attempt = self._attempts[ref] = TorrentAttempt(
+            self._request,
+            ref,
+            [*holders],
+            overlay=fetcher.overlay,
+            session=fetcher.session,
+            blobs=fetcher.blobs,
+            seeding=fetcher.seeding,
+            reputation=fetcher.reputation,
+            introduction=introduction or Introduction(),
+        )
+        self._waiting.append(attempt)
         self._start_waiting()
 
     def _start_waiting(self) -> None:
-        while self._waiting and len(self._attempts) < _AT_ONCE:
-            self._attempts.add(self._start(self._attempt(self._waiting.pop(0))))
+        while self._waiting and len(self._running) < _AT_ONCE:
+            best = min(self._waiting, key=lambda attempt: attempt.rank)
+            self._waiting.remove(best)
+            self._running.add(self._start(self._attempt(best)))
 
     def _start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         task = asyncio.create_task(work)
@@ -230,68 +208,9 @@ class _BlobFetch:
         self._offer(ref, [holder, *self._bundled.pop(ref)], found)
         return None
 
-    async def _attempt(self, download: Download) -> BlobRef:
-        request = self._request
-        async with download, _companion(self._meet_others(download)):
-            await download.first_piece()
-            request.started.set()
-            if request.stream is not None and download.ref == request.checked:
-                spooled = request.stream(download.file.with_suffix(".spool"))
-                async for piece in download.pieces():
-                    await spooled.write(piece)
-            await download.complete()
-            # Its torrent goes on for others until it is seeded from the store.
-            return await self._store(download)
-
-    async def _store(self, download: Download) -> BlobRef:
-        request = self._request
-        incoming = Incoming(download.file, request.digest, request.shared, request.tarball)
-        senders = download.senders()
-        (outcome,) = await self._fetcher.seeding.add_files([incoming], keep=True)
-        if isinstance(outcome, IntegrityError):
-            # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
-            for sender in senders:
-                self._fetcher.reputation.note_lie(sender)
-            log.warning("%s came with wrong bytes from %s: %s", _short(request), _list(senders), outcome)
-        if isinstance(outcome, LibreseedError):
-            raise outcome
-        for sender, length in senders.items():
-            self._fetcher.reputation.note_delivered(sender, length)
-        return outcome
-
-    def _note(self, need: Need, fellows: Iterable[Endpoint]) -> None:
-        if need is Need.UNREACHED:
-            self._fetcher.reputation.note_unreached(fellows)
-
-    async def _meet_others(self, download: Download) -> None:
-        """Tell those who hold a blob that it is fetched here by its own torrent, and ask those who fetch it too: of a
-        large one again and again, as long as it lasts."""
-        pause = _MEET_AGAIN
-        while True:
-            for holder in self._holders[download.ref]:
-                met = await self._fetcher.overlay.join(holder, self._request.digest)
-                if met is not None and download.ref.length >= LARGE:
-                    download.introduce(met.peers, met.number, met.count)
-            if download.ref.length < LARGE:
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _MEET_AGAIN * 8)
-
-
-@contextlib.asynccontextmanager
-async def _companion(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Let something go on as long as the block lasts."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _short(request: BlobRequest) -> str:
-    return "/".join(request.tarball) if request.tarball else f"sha512-{request.digest.hex()[:16]}…"
-
-
-def _list(peers: Iterable[Endpoint]) -> str:
-    return ", ".join(f"{host}:{port}" for host, port in peers)
+    async def _attempt(self, attempt: TorrentAttempt) -> BlobRef:
+        try:
+            return await attempt.run(lambda: bool(self._waiting))
+        except GaveWayError:
+            self._waiting.append(attempt)
+            raise

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import (
     EquivocationError,
     ExpiredError,

@@ -1,16 +1,21 @@
 """Fetches a tarball from the swarm, and, as a hedged request, from the upstream too; the first to deliver wins."""
 
 import asyncio
+import logging
 
 from libreseed.concurrency.single_flight import outcome
-from libreseed.delivery.blobs.fetcher import BlobRequest, SwarmFetcher
+from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.delivery.metadata.ownership import Ownership
 from libreseed.delivery.sources import Source
 from libreseed.delivery.tarballs.download import SharedDownload
 from libreseed.delivery.tarballs.expected import Expected
+from libreseed.delivery.tarballs.pace import LOOK, Pace
 from libreseed.delivery.tarballs.upstream import STREAM_FROM, Got, UpstreamFetcher
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
+
+log = logging.getLogger(__name__)
 
 HEDGE = 0.2
 """Seconds without a verified piece from the swarm after which the upstream is asked too."""
@@ -50,11 +55,9 @@ class TarballRace:
             request = self._blob_request(expected, expected.digest, download)
             swarm: asyncio.Task[Got] = asyncio.create_task(self._swarm.fetch(request))
             attempts[swarm] = "swarm"
-            if may_ask_upstream:
-                await _first_of(swarm, request.started, self._hedge)
-                if not request.started.is_set() and not _succeeded(swarm):
-                    attempts[self._start_upstream(expected, download)] = "upstream"
-                    may_ask_upstream = False
+            if may_ask_upstream and not await self._keeps_pace(swarm, request):
+                attempts[self._start_upstream(expected, download)] = "upstream"
+                may_ask_upstream = False
         while True:
             if not attempts:
                 if not may_ask_upstream:
@@ -68,6 +71,19 @@ class TarballRace:
                     return source, outcome(attempt)
                 except LibreseedError as error:
                     errors.append(error)
+
+    async def _keeps_pace(self, swarm: "asyncio.Task[Got]", request: BlobRequest) -> bool:
+        """Wait for the swarm as long as it is quicker than the upstream would be; tell whether it ended by itself."""
+        await _first_of(swarm, request.started, self._hedge)
+        if not request.started.is_set():
+            return _succeeded(swarm)
+        pace = Pace(request.received(), asyncio.get_running_loop().time())
+        while not swarm.done():
+            await asyncio.wait([swarm], timeout=LOOK)
+            if not pace.holds(request.received(), self._upstream.rate, asyncio.get_running_loop().time()):
+                log.info("The swarm is slow with %s; the upstream is asked too.", request.label)
+                return False
+        return True
 
     def _blob_request(self, expected: Expected, digest: bytes, download: SharedDownload) -> BlobRequest:
         request = BlobRequest(

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from pathlib import Path
 
 from libreseed.concurrency.offloading import offload
@@ -22,6 +23,11 @@ STREAM_FROM = 1 << 20
 IN_MEMORY = 64 << 20
 """Bytes up to which a tarball is served from memory when the disk is full."""
 
+DEFAULT_RATE = 1e6
+"""Bytes a second that the upstream is taken to deliver before a large tarball came from it."""
+_WEIGHT = 0.3
+"""How much the last large tarball counts in the measured rate."""
+_SHORTEST = 0.01
 _QUICK = 64 << 10
 """Bytes below which hashing takes less time than a hand-over to a thread."""
 
@@ -37,6 +43,8 @@ class UpstreamFetcher:
         self._blobs = blobs
         self._seeding = seeding
         self._share = share
+        self.rate = DEFAULT_RATE
+        """Bytes a second that the upstream has delivered lately."""
 
     async def fetch(self, expected: Expected, download: SharedDownload) -> Got:
         """Fetch, check and store the expected tarball; a large one is offered to the `download` as a stream.
@@ -86,14 +94,19 @@ class UpstreamFetcher:
         try:
             download.offer("upstream", spooled, expected.digest)
             strong, weak = hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
+            started = time.monotonic()
             async for chunk in stream:
                 await _update(chunk, strong, weak)
                 await spooled.write(chunk)
+            self._measure(spooled.written, time.monotonic() - started)
             digest = expected.check(strong, weak)
             shared = await self._may_share(expected, stream)
             return await self._seeding.add_file(spool, digest, shared=shared, tarball=(expected.name, expected.file))
         finally:
             download.release(spooled)
+
+    def _measure(self, length: int, seconds: float) -> None:
+        self.rate += (length / max(seconds, _SHORTEST) - self.rate) * _WEIGHT
 
     async def _may_share(self, expected: Expected, stream: TarballStream) -> bool:
         return self._share and not (expected.restricted or await stream.restricted())

@@ -6,7 +6,7 @@ number among them, so that each begins with another part (docs/protocol.md, 12).
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ class Introductions:
 
     def count_others(self, key: bytes, asker: Endpoint | None) -> int:
         """Return how many others fetch `key`."""
-        askers = self._askers.get(key, {})
+        askers: Mapping[Endpoint, _Asker] = self._askers.get(key, {})
         deadline = self._clock() - LIFETIME
         return sum(each.asked_at > deadline for endpoint, each in askers.items() if endpoint != asker)
 

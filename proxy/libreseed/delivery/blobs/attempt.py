@@ -1,0 +1,184 @@
+"""A try to fetch a blob by its own torrent, together with others who fetch it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from libreseed.delivery.blobs.request import BlobRequest
+from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
+from libreseed.network.overlay.introductions import Introduction
+from libreseed.network.overlay.overlay import Overlay
+from libreseed.store.blobs import BlobStore
+from libreseed.swarm.download import LARGE, Download
+from libreseed.swarm.reputation import Reputation
+from libreseed.swarm.reserve import Need
+from libreseed.swarm.seeding import Incoming, Seeding
+from libreseed.swarm.session import Session
+from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
+from libreseed.trust.records import BlobRef, Endpoint
+
+log = logging.getLogger(__name__)
+
+STALL = 15.0
+"""Seconds without a new verified piece after which a torrent is given up."""
+TURN = 2.0
+"""Seconds that a torrent has to show that it comes, while others of the same blob wait; doubled each time."""
+SLOWEST = 64 << 10
+"""Bytes a second below which it gives way to them."""
+LAST_TURN = 64.0
+NOTHING = 1 << 10
+"""Seconds of the longest turn, and bytes a second below which it is given up after that, whoever waits."""
+_MEET_AGAIN = 0.25
+"""Seconds until those who hold a large blob are asked again who else fetches it; doubled up to eight times that."""
+
+
+class GaveWayError(UnavailableError):
+    """It was slow, and others of the same blob waited. It may be tried again."""
+
+
+class TorrentAttempt:
+    """The torrent `ref` of the blob that is requested, from `holders`: the first of them has introduced us to others
+    who fetch it."""
+
+    def __init__(
+        self,
+        request: BlobRequest,
+        ref: BlobRef,
+        holders: Sequence[Endpoint],
+        *,
+        overlay: Overlay,
+        session: Session,
+        blobs: BlobStore,
+        seeding: Seeding,
+        reputation: Reputation,
+        introduction: Introduction,
+    ) -> None:
+        self.ref = ref
+        self._request = request
+        self._holders = [*holders]
+        self._overlay = overlay
+        self._blobs = blobs
+        self._seeding = seeding
+        self._reputation = reputation
+        self._turn = TURN
+        holder, *others = holders
+        fellows = reputation.reachable(overlay.awake(introduction.peers))
+        direct = DIRECT_LARGE if ref.length >= LARGE else DIRECT
+        held_back = introduction.number >= direct and bool(fellows)
+        asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
+        self._folder = blobs.incoming_dir()
+        self._download = Download(session, ref=ref, folder=self._folder, peers=asked, stall=STALL)
+        self._download.introduce(fellows, introduction.number, introduction.count)
+        if held_back:
+            self._download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """By what attempts are ordered, the lowest first: what more holders claim, then whose holder delivered more."""
+        return -len(self._holders), min(map(self._reputation.rank, self._holders))
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come."""
+        return self._download.received
+
+    def add_holders(self, holders: Iterable[Endpoint]) -> None:
+        """Ask further holders."""
+        new = [holder for holder in holders if holder not in self._holders]
+        self._holders += new
+        self._download.add_peers(new)
+
+    async def run(self, others_wait: Callable[[], bool]) -> BlobRef:
+        """Fetch, check and store it. `others_wait` tells whether other torrents of the same blob wait to be tried.
+
+        Raises GaveWayError, UnavailableError when nothing comes, SwarmError, IntegrityError, StoreError.
+        """
+        work = asyncio.create_task(self._fetch())
+        try:
+            while True:
+                before = self.received
+                done, _ = await asyncio.wait([work], timeout=self._turn)
+                if done:
+                    return work.result()
+                self._judge(self.received - before, others_wait=others_wait())
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def discard(self) -> None:
+        """Remove what has come of it and was not stored."""
+        if self._folder.exists():
+            await self._blobs.discard(self._folder)
+
+    def _judge(self, received: int, *, others_wait: bool) -> None:
+        """Raise GaveWayError or UnavailableError when too little has come in this turn; the next one is longer."""
+        turn, self._turn = self._turn, min(self._turn * 2, LAST_TURN)
+        slowly = f"{self._request.label} comes too slowly from {', '.join(map(_text, self._holders))}."
+        if turn >= LAST_TURN and received < NOTHING * turn:
+            raise UnavailableError(slowly)
+        if others_wait and received < SLOWEST * turn:
+            raise GaveWayError(slowly)
+
+    async def _fetch(self) -> BlobRef:
+        request, download = self._request, self._download
+        async with download, _companion(self._meet_others()):
+            await download.first_piece()
+            request.started.set()
+            if request.stream is not None and self.ref == request.checked:
+                spooled = request.stream(download.file.with_suffix(".spool"))
+                async for piece in download.pieces():
+                    await spooled.write(piece)
+            await download.complete()
+            # Its torrent goes on for others until it is seeded from the store.
+            return await self._store()
+
+    async def _store(self) -> BlobRef:
+        request = self._request
+        incoming = Incoming(self._download.file, request.digest, request.shared, request.tarball)
+        senders = self._download.senders()
+        (outcome,) = await self._seeding.add_files([incoming], keep=True)
+        if isinstance(outcome, IntegrityError):
+            # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
+            for sender in senders:
+                self._reputation.note_lie(sender)
+            log.warning("%s came with wrong bytes from %s: %s", request.label, ", ".join(map(_text, senders)), outcome)
+        if isinstance(outcome, LibreseedError):
+            raise outcome
+        for sender, length in senders.items():
+            self._reputation.note_delivered(sender, length)
+        return outcome
+
+    async def _meet_others(self) -> None:
+        """Tell those who hold it that it is fetched here by its own torrent, and ask them who else fetches it: of a
+        large one again and again, as long as it lasts."""
+        pause = _MEET_AGAIN
+        while True:
+            for holder in [*self._holders]:
+                met = await self._overlay.join(holder, self._request.digest)
+                if met is not None and self.ref.length >= LARGE:
+                    self._download.introduce(met.peers, met.number, met.count)
+            if self.ref.length < LARGE:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _MEET_AGAIN * 8)
+
+    def _note(self, need: Need, fellows: Iterable[Endpoint]) -> None:
+        if need is Need.UNREACHED:
+            self._reputation.note_unreached(fellows)
+
+
+@contextlib.asynccontextmanager
+async def _companion(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something go on as long as the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _text(endpoint: Endpoint) -> str:
+    return f"{endpoint[0]}:{endpoint[1]}"
