@@ -5,6 +5,7 @@
 #             make bench-startup: without a network, with Mainline; make bench-node: what Node's hooks cost;
 #             make bench-clients: a project of 700 packages by npm, pnpm, yarn 4 and bun
 #             make bench-install: libreseed ci beside npm ci, pnpm and bun
+#             make bench-swarm: what a fleet costs the host that it fetches from (needs root, for network namespaces)
 # make lock   pin the dependencies anew
 
 VENV := $(CURDIR)/.venv
@@ -13,7 +14,7 @@ export PATH := $(VENV)/bin:$(PATH)
 # Where a machine forbids Python to keep bytecode, each start would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench bench-peers bench-startup bench-clients bench-install bench-node lock clean
+.PHONY: run test check bench bench-peers bench-startup bench-clients bench-install bench-node bench-swarm lock clean
 
 run: $(READY)
 	@libreseed serve
@@ -41,6 +42,9 @@ bench-clients: $(READY)
 
 bench-install: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/installers.py
+
+bench-swarm: $(READY)
+	@PYTHONPATH=tests python tests/benchmarks/swarm.py
 
 bench-node: $(READY)
 	@PYTHONPATH=tests python tests/benchmarks/node.py

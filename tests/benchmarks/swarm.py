@@ -8,6 +8,7 @@ X-Libreseed-Source.
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -17,8 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
-from support.fleet import HTTP_PORT, Fleet, Host, running_fleet
+from support.fleet import HTTP_PORT, OVERLAY_PORT, Fleet, Host, running_fleet
 from support.nodes import NodeProcess
 from support.synthetic import Package, big_package, serving, small_packages, write_locked_project
 
@@ -89,16 +91,19 @@ class Run:
         self.fleet = fleet
         self.packages = packages
         self.way = way
+        self.hosts = fleet.others
         self.total = sum(len(package.tarball) for package in packages)
 
     def measure(self, *, by_http: bool = False, delays: Sequence[float] = (), killed: int | None = None) -> Result:
         """Let all hosts fetch at once, or each after its delay; host number `killed` dies in the middle."""
         wanted = self.folder / "wanted.json"
         wanted.write_text(json.dumps([(each.path, each.integrity, len(each.tarball)) for each in self.packages]))
-        hosts = self.fleet.others
+        hosts = self.hosts
         before = [host.cpu for host in self.fleet.hosts]
         sent = self.fleet.seeder.sent
-        clients = [self._client(host, wanted, by_http=by_http) for host in hosts]
+        clients = [
+            self._client(host, wanted, by_http=by_http, dies=number == killed) for number, host in enumerate(hosts)
+        ]
         for client in clients:
             assert client.stdout is not None
             assert client.stdout.readline() == "ready\n"
@@ -126,14 +131,14 @@ class Run:
         copies = (self.fleet.seeder.sent - sent) / self.total
         return Result(seconds, copies, cpu, self.total * 8 / MBIT / 1e6)
 
-    def _client(self, host: Host, wanted: Path, *, by_http: bool) -> "subprocess.Popen[str]":
+    def _client(self, host: Host, wanted: Path, *, by_http: bool, dies: bool) -> "subprocess.Popen[str]":
         where = self.fleet.seeder.address if by_http else "localhost"
         if self.way == "curl":
             command = [sys.executable, "-c", FETCH, where, str(HTTP_PORT), "15", str(wanted)]
         else:
             project = write_locked_project(self.folder / f"{host.name}-{self.way}-{by_http}", self.packages)
             command = [sys.executable, "-c", CLIENT, self.way, f"http://{where}:{HTTP_PORT}", str(project)]
-        return host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return host.popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL if dies else None)
 
 
 CLIENT = r"""
@@ -162,7 +167,7 @@ print(json.dumps([took, sources]), flush=True)
 def fleet_of(folder: Path, count: int, seed_root: Path, *options: str) -> Iterator[Fleet]:
     """Start a fleet whose first host has everything, and whose others have nothing."""
     with running_fleet(count, mbit=MBIT) as fleet:
-        fleet.seeder.serve(seed_root)
+        fleet.seeder.serve(seed_root, *options)
         for host in fleet.others:
             host.serve(folder / host.name, *options, bootstrap=fleet.seeder)
         for host in fleet.hosts:
@@ -170,36 +175,70 @@ def fleet_of(folder: Path, count: int, seed_root: Path, *options: str) -> Iterat
         yield fleet
 
 
+@contextlib.contextmanager
+def lying(folder: Path, fleet: Fleet, packages: Sequence[Package]) -> Iterator[None]:
+    """Let two of the hosts lie: one has wrong bytes for everything, and one is slow with them."""
+    wanted = folder / "lies.json"
+    wanted.write_text(json.dumps([each.integrity for each in packages]))
+    contact = f"{fleet.seeder.address}:{OVERLAY_PORT}"
+    liars = []
+    for host, limit in zip(fleet.others[-LIARS:], (0, 20_000), strict=True):
+        host.stop()
+        command = [sys.executable, str(Path(__file__).with_name("lying.py")), str(folder / f"lies-{limit}")]
+        liars.append(host.popen([*command, host.address, contact, str(limit), str(wanted)], stdin=PIPE, stdout=PIPE))
+    try:
+        for liar in liars:
+            assert liar.stdout is not None
+            assert liar.stdout.readline() == "ready\n"
+        yield
+    finally:
+        for liar in liars:
+            liar.kill()
+            liar.communicate()
+
+
+LIARS = 2
+CASES = ("plain", "http", "staggered", "dying", "lying")
+
+
+def measure(folder: Path, count: int, root: Path, packages: Sequence[Package], way: str, case: str) -> Result:
+    """Measure one fleet of `count` hosts in one of the CASES."""
+    folder.mkdir()
+    with fleet_of(folder, count, root) as fleet, contextlib.ExitStack() as stack:
+        run = Run(folder, fleet, packages, way)
+        if case == "lying":
+            stack.enter_context(lying(folder, fleet, packages))
+            run.hosts = fleet.others[:-LIARS]
+        delays = [number * STAGGER for number in range(count)] if case == "staggered" else ()
+        return run.measure(by_http=case == "http", delays=delays, killed=0 if case == "dying" else None)
+
+
+STAGGER = 1.0
+"""Seconds between the starts of two hosts, where they come one after the other."""
+
+
 def main() -> None:
-    options = argparse.ArgumentParser()
+    options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--hosts", type=int, nargs="*", default=[1, 4, 8, 16])
-    options.add_argument("--what", nargs="*", default=["big", "small"])
-    options.add_argument("--ways", nargs="*", default=["curl", "ci"])
-    options.add_argument("--count", type=int, default=160)
-    options.add_argument("--largest", type=int, default=4_000_000)
-    options.add_argument("--verbose", action="store_true")
-    options.add_argument("--http", action="store_true")
-    options.add_argument("--keep", action="store_true")
+    options.add_argument("--what", nargs="*", default=["big", "small"], choices=["big", "small"])
+    options.add_argument("--ways", nargs="*", default=["curl", "ci", "npm"], choices=["curl", "ci", "npm"])
+    options.add_argument("--cases", nargs="*", default=CASES, choices=CASES)
+    options.add_argument("--count", type=int, default=160, help="how many small packages")
     chosen = options.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="libreseed-bench-")
-        if not chosen.keep
-        else contextlib.nullcontext(tempfile.mkdtemp(prefix="libreseed-bench-")) as name
-    ):
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="libreseed-bench-") as name:
         print(HEADER, flush=True)
         for what in chosen.what:
-            packages = big_package() if what == "big" else small_packages(chosen.count, chosen.largest)
-            root = folder / f"seed-{what}"
+            packages = big_package() if what == "big" else small_packages(chosen.count)
+            root = Path(name) / f"seed-{what}"
             fill(root, packages)
-            for count in chosen.hosts:
-                for way in chosen.ways:
-                    place = folder / f"{what}-{way}-{count}"
-                    place.mkdir()
-                    with fleet_of(place, count, root, *(["-v"] if chosen.verbose else [])) as fleet:
-                        result = Run(place, fleet, packages, way).measure()
-                    print(result.line(f"{what}, {way}, K={count}"), flush=True)
+            for case, count, way in itertools.product(chosen.cases, chosen.hosts, chosen.ways):
+                # What is no plain start is measured with 8 hosts, by plain requests.
+                if case == "plain" or (count == OTHER_CASES and way == "curl"):
+                    result = measure(Path(name) / f"{what}-{case}-{way}-{count}", count, root, packages, way, case)
+                    print(result.line(f"{what}, {way}, {case}, {count} hosts"), flush=True)
 
+
+OTHER_CASES = 8
 
 if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from libreseed.cli.status import status_command
 from libreseed.errors import UnavailableError
 from support.nodes import Nodes, running_nodes
+from support.synthetic import make_package, serving
 
 
 @pytest.fixture
@@ -25,6 +26,24 @@ def test_status_of_a_node(nodes: Nodes) -> None:
     assert "0 other nodes known" in shown.output
     printed = CliRunner().invoke(status_command, ["--json", "--registry", node.url], catch_exceptions=False)
     assert json.loads(printed.output).keys() == node.status().keys()
+
+
+def test_what_was_measured_of_others(nodes: Nodes, tmp_path: Path) -> None:
+    with serving(packages := [make_package("pkg", 200_000, 1)]) as url:
+        giver = nodes.start("giver", "--upstream", url)
+        assert giver.get(packages[0].path).status == 200
+        giver.settled()
+    taker = nodes.start("taker", "--upstream", "none", bootstrap=giver)
+    before = CliRunner().invoke(status_command, ["--peers", "--registry", taker.url], catch_exceptions=False)
+    assert "Nothing has come from other nodes yet" in before.output
+    answer = taker.get(packages[0].path, **{"pacote-integrity": packages[0].integrity})
+    assert (answer.status, answer.source) == (200, "swarm")
+    (seeder,) = taker.status()["seeders"]
+    assert (seeder["peer"], seeder["lies"]) == (giver.status()["p2p"], 0)
+    assert seeder["verified"] >= 200_000
+    shown = CliRunner().invoke(status_command, ["--peers", "--registry", taker.url], catch_exceptions=False)
+    assert f"{seeder['peer']:24}" in shown.output
+    assert "0.2 MB verified, 0 times wrong bytes" in shown.output
 
 
 def test_status_of_upstreams(nodes: Nodes, tmp_path: Path) -> None:

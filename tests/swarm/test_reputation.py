@@ -35,7 +35,8 @@ def test_who_delivered_most_is_first(reputation: Reputation) -> None:
 def test_what_was_delivered_counts_less_in_time(reputation: Reputation, clock: Clock) -> None:
     reputation.note_delivered(ONE, 100)
     clock.now = HALF_LIFE
-    assert reputation.known()[ONE].verified == pytest.approx(50)
+    ((peer, record),) = reputation.best(9)
+    assert (peer, record.verified) == (ONE, pytest.approx(50))
 
 
 def test_a_liar_is_shunned_for_a_time(reputation: Reputation, clock: Clock) -> None:
@@ -44,7 +45,7 @@ def test_a_liar_is_shunned_for_a_time(reputation: Reputation, clock: Clock) -> N
     assert reputation.reachable([ONE, OTHER]) == (OTHER,)
     clock.now = SHUNNED
     assert not reputation.is_shunned(ONE)
-    assert reputation.known()[ONE].lies == 1
+    assert [record.lies for _, record in reputation.best(9)] == [1]
 
 
 def test_who_could_not_be_reached_is_left_out_until_it_delivers(reputation: Reputation, clock: Clock) -> None:

@@ -10,11 +10,15 @@ from libreseed.cli.options import registry_option
 from libreseed.errors import UnavailableError
 from libreseed.modules.fetch.client import RegistryClient
 
+_NAME = 17
+"""Letters of a blob's hash that are shown."""
+
 
 @click.command("status", short_help="Show the running node.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--peers", is_flag=True, help="Show what was measured of other nodes.")
 @registry_option
-def status_command(as_json: bool, registry: str) -> None:
+def status_command(as_json: bool, peers: bool, registry: str) -> None:
     """Show the running node: its key and addresses, whom it knows, what it holds and where answers came from."""
     status = asyncio.run(_ask(registry))
     if status is None:
@@ -40,6 +44,21 @@ def status_command(as_json: bool, registry: str) -> None:
     for each in status["upstreams"]:
         if each["name"] != "default" or each["state"] != "up":
             click.echo(f"{'':15}{_upstream(each)}")
+    for each in status["transfers"]:
+        click.echo(_transfer(each))
+    if peers:
+        for each in status["seeders"]:
+            click.echo(f"{each['peer']:24}{each['verified'] / 1e6:9.1f} MB verified, {each['lies']} times wrong bytes")
+        if not status["seeders"]:
+            click.echo("Nothing has come from other nodes yet.")
+
+
+def _transfer(transfer: dict[str, Any]) -> str:
+    """Return one line about a torrent that bytes of are on their way."""
+    name = transfer["name"] if len(transfer["name"]) < _NAME else f"{transfer['name'][:_NAME]}…"
+    rates = f"{transfer['down'] / 1e6:.1f} MB/s in, {transfer['up'] / 1e6:.1f} MB/s out"
+    size = f"{transfer['length'] / 1e6:.1f} MB"
+    return f"{'Transfer:':15}{name}, {size}, {transfer['peers']} peers: {rates}, {transfer['copies']:.2f} copies sent"
 
 
 def _upstream(state: dict[str, Any]) -> str:

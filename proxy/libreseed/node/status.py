@@ -1,5 +1,6 @@
 """The status of a node."""
 
+from dataclasses import asdict
 from typing import Any
 
 from libreseed import __version__
@@ -10,6 +11,9 @@ from libreseed.node.networks import Networks
 from libreseed.node.publishing import Publishing
 from libreseed.node.stores import Stores
 from libreseed.trust.keys import format_key
+
+_MOST = 50
+"""Transfers, and other nodes, that are shown."""
 
 
 class NodeStatus:
@@ -52,4 +56,11 @@ class NodeStatus:
             "upstreams": upstream.state() if upstream else [],
             "mirroring": self._publishing.mirroring.waiting,
             "announcing": networks.announcing.waiting,
+            "transfers": [
+                {**asdict(each), "copies": round(each.copies, 2)} for each in networks.session.transfers()[:_MOST]
+            ],
+            "seeders": [
+                {"peer": show_address(*peer), "verified": int(record.verified), "lies": record.lies}
+                for peer, record in networks.fetcher.reputation.best(_MOST)
+            ],
         }

@@ -69,9 +69,10 @@ class Reputation:
         record = self._peers.get(peer)
         return 0.0 if record is None else record.lies * 1e12 - self._decayed(peer).verified
 
-    def known(self) -> dict[Endpoint, PeerRecord]:
-        """Return all that is known, decayed to now."""
-        return {peer: self._decayed(peer) for peer in [*self._peers]}
+    def best(self, count: int) -> list[tuple[Endpoint, PeerRecord]]:
+        """Return so many peers with what is known of them, decayed to now, the best first."""
+        found = [(peer, self._decayed(peer)) for peer in [*self._peers]]
+        return sorted(found, key=lambda each: self.rank(each[0]))[:count]
 
     def _decayed(self, peer: Endpoint) -> PeerRecord:
         now = self._clock()

@@ -13,6 +13,7 @@ from libreseed.errors import SwarmError
 from libreseed.swarm.reserve import Progress
 from libreseed.swarm.settings import SessionSettings, libtorrent_settings
 from libreseed.swarm.torrents import Torrent, real_files
+from libreseed.swarm.transfers import ActiveTransfer, active_transfers
 from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,10 @@ class Session:
     def peers(self) -> int:
         """How many peers are connected now, over all torrents."""
         return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
+
+    def transfers(self) -> list[ActiveTransfer]:
+        """Return the torrents that send or receive now."""
+        return active_transfers(self._session)
 
     def seed(self, torrent: Torrent, folder: Path) -> None:
         """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it.
