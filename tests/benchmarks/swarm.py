@@ -136,7 +136,9 @@ class Run:
         if self.way == "curl":
             command = [sys.executable, "-c", FETCH, where, str(HTTP_PORT), "15", str(wanted)]
         else:
-            project = write_locked_project(self.folder / f"{host.name}-{self.way}-{by_http}", self.packages)
+            project = write_locked_project(
+                self.folder / f"{host.name}-{self.way}-{by_http}", self.packages, f"http://{where}:{HTTP_PORT}"
+            )
             command = [sys.executable, "-c", CLIENT, self.way, f"http://{where}:{HTTP_PORT}", str(project)]
         return host.popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL if dies else None)
 

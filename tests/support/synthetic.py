@@ -67,13 +67,18 @@ def small_packages(count: int, largest: int = 4_000_000) -> list[Package]:
     ]
 
 
-def write_locked_project(folder: Path, packages: Sequence[Package]) -> Path:
-    """Write package.json and package-lock.json that ask for all of these."""
+def write_locked_project(folder: Path, packages: Sequence[Package], registry: str) -> Path:
+    """Write package.json and package-lock.json that ask for all of these, locked to a registry."""
     folder.mkdir(parents=True)
     wanted = {package.name: "1.0.0" for package in packages}
     manifest = {"name": "app", "version": "1.0.0", "dependencies": wanted}
     entries: dict[str, Any] = {"": manifest} | {
-        f"node_modules/{package.name}": {"version": "1.0.0", "integrity": package.integrity} for package in packages
+        f"node_modules/{package.name}": {
+            "version": "1.0.0",
+            "resolved": registry + package.path,
+            "integrity": package.integrity,
+        }
+        for package in packages
     }
     lock = {"name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": entries}
     (folder / "package.json").write_text(json.dumps(manifest))

@@ -5,6 +5,9 @@ from typing import Any
 
 import libtorrent as lt
 
+_QUERY_NAME = 1 << 6
+"""libtorrent's `torrent_handle::query_name`, which its Python binding does not name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ActiveTransfer:
@@ -27,7 +30,7 @@ class ActiveTransfer:
 
 def active_transfers(session: lt.session) -> list[ActiveTransfer]:
     """Return the torrents that send or receive now, those with most bytes a second first."""
-    found = [_transfer(status) for status in session.get_torrent_status(_is_active)]
+    found = [_transfer(status) for status in session.get_torrent_status(_is_active, _QUERY_NAME)]
     return sorted(found, key=lambda each: -(each.down + each.up))
 
 
