@@ -30,21 +30,29 @@ def lying_torrent(folder: Path, digest: bytes, data: bytes) -> Torrent:
 
 
 @contextmanager
-def lying_node(folder: Path, contact: str, integrities: Sequence[str]) -> Iterator[None]:
-    """Run a node, joined by `contact`, that claims all these sha512 integrities and serves wrong bytes for them."""
+def lying_node(
+    folder: Path,
+    contact: str,
+    integrities: Sequence[str],
+    *,
+    data: bytes = b"not what you want" * 100,
+    upload_limit: int = 0,
+) -> Iterator[None]:
+    """Run a node, joined by `contact`, that claims all these sha512 integrities and serves `data` for them, with at most
+    `upload_limit` bytes a second."""
     digests = [base64.b64decode(text.removeprefix("sha512-")) for text in integrities]
     folder.mkdir(parents=True)
     ready, end = threading.Event(), threading.Event()
     errors: list[BaseException] = []
 
     async def lie() -> None:
-        session = Session(SessionSettings("127.0.0.1"))
+        session = Session(SessionSettings("127.0.0.1", upload_limit=upload_limit))
         await session.start()
         overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage())
         await overlay.start()
         try:
             await overlay.bootstrap([contact])
-            torrents = [lying_torrent(folder, digest, b"not what you want" * 100) for digest in digests]
+            torrents = [lying_torrent(folder, digest, data) for digest in digests]
             for torrent in torrents:
                 session.seed(torrent, folder)
             refs = [torrent.ref for torrent in torrents]

@@ -290,4 +290,11 @@ def _free_port(host: str) -> int:
 def _make_session(settings: SessionSettings, port: int) -> lt.session:
     params = lt.session_params()
     params.settings = libtorrent_settings(settings, port)
-    return lt.session(params)
+    session = lt.session(params)
+    if settings.upload_limit:
+        # libtorrent leaves peers of the local network out of its limits, unless all are in the one global class.
+        everybody = lt.ip_filter()
+        for first, last in (("0.0.0.0", "255.255.255.255"), ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")):  # noqa: S104
+            everybody.add_rule(first, last, 1 << lt.session.global_peer_class_id)
+        session.set_peer_class_filter(everybody)
+    return session
