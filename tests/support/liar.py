@@ -38,7 +38,7 @@ def lying_node(
     data: bytes = b"not what you want" * 100,
     upload_limit: int = 0,
 ) -> Iterator[None]:
-    """Run a node, joined by `contact`, that claims all these sha512 integrities and serves `data` for them, with at most
+    """Run a node, joined by `contact`, that claims all these sha512 integrities and serves `data` for them, at most
     `upload_limit` bytes a second."""
     digests = [base64.b64decode(text.removeprefix("sha512-")) for text in integrities]
     folder.mkdir(parents=True)

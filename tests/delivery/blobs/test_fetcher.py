@@ -143,9 +143,11 @@ async def test_who_trickles_gives_way(
     """Not even those who delivered before may hold up everybody else."""
     monkeypatch.setattr(fetcher_module, "_AT_ONCE", 1)
     monkeypatch.setattr(attempt, "TURN", 0.5)
-    await (await join(fetcher, stack, tmp_path / "honest")).hold()
-    for number in range(2):  # claims that came last are tried first
-        liar = await join(fetcher, stack, tmp_path / f"liar{number}", upload_limit=4096)
+    honest = await join(fetcher, stack, tmp_path / "honest")
+    await honest.hold()
+    await honest.overlay.stop()  # its claim is known, but those of neighbours who answer come before it
+    for number in range(2):
+        liar = await join(fetcher, stack, tmp_path / f"liar{number}", upload_limit=40_000)
         fetcher.reputation.note_delivered(("127.0.0.1", liar.session.port), 1 << 30)
         await liar.hold(bytes([number]) * (8 << 20), length=8 << 20)
     async with asyncio.timeout(30):
