@@ -149,7 +149,7 @@ async def test_who_trickles_gives_way(
     for number in range(2):
         liar = await join(fetcher, stack, tmp_path / f"liar{number}", upload_limit=40_000)
         fetcher.reputation.note_delivered(("127.0.0.1", liar.session.port), 1 << 30)
-        await liar.hold(bytes([number]) * (8 << 20), length=8 << 20)
+        await liar.hold(bytes([number]) * 900_000, length=900_000)
     async with asyncio.timeout(30):
         await fetcher.fetch(BlobRequest(DIGEST))
     assert fetcher.seeding.path(DIGEST).read_bytes() == DATA

@@ -75,9 +75,10 @@ class TorrentAttempt:
             self._download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """By what attempts are ordered, the lowest first: what more holders claim, then whose holder delivered more."""
-        return -len(self._holders), min(map(self._reputation.rank, self._holders))
+    def rank(self) -> tuple[float, int, float]:
+        """By what attempts are ordered, the lowest first: which had fewer turns, which more holders claim, and whose
+        holder delivered more."""
+        return self._turn, -len(self._holders), min(map(self._reputation.rank, self._holders))
 
     @property
     def received(self) -> int:
