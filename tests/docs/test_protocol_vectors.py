@@ -11,6 +11,8 @@ import pytest
 import umsgpack
 
 from libreseed.network.overlay.claims import HeldBlob, pack_self, read_blobs, read_claim
+from libreseed.network.overlay.introductions import Introduction
+from libreseed.network.overlay.messages import pack_introduction, read_joined
 from libreseed.network.overlay.recordbook import target_of
 from libreseed.packages.integrity import content_key, sha512
 from libreseed.packages.names import key_text
@@ -150,12 +152,23 @@ def computed_claim(given: Vector, _: Path) -> dict[str, object]:
 
 
 def computed_request(given: Vector, _: Path) -> dict[str, object]:
-    arguments: list[int | bytes] = []
-    for argument in given["arguments"][0].split():
-        kind, value = argument.split(":")
-        arguments.append(bytes.fromhex(value) if kind == "bin" else int(value))
+    arguments = [value_of(argument) for argument in given["arguments"][0].split()]
     head = b"\x00" + bytes.fromhex(given["message id"][0])
     return {"datagram": head + umsgpack.packb([given["method"][0], arguments])}
+
+
+def computed_answer(given: Vector, _: Path) -> dict[str, object]:
+    sender = [value_of(field) for field in given["sender"][0].split()]
+    peers = tuple(map(endpoint, given["peers"][0].split()))
+    introduction = Introduction(int(given["number"][0]), int(given["count"][0]), peers)
+    fields = [*sender, *pack_introduction(introduction)]
+    assert read_joined(fields, "192.0.2.1") == introduction
+    return {"datagram": b"\x01" + bytes.fromhex(given["message id"][0]) + umsgpack.packb(fields)}
+
+
+def value_of(field: str) -> int | bytes:
+    kind, value = field.split(":")
+    return bytes.fromhex(value) if kind == "bin" else int(value)
 
 
 def endpoint(text: str) -> tuple[str, int]:
@@ -178,6 +191,7 @@ INPUTS = {
     },
     "claim": {"sha512", "v1", "v2", "length", "endpoint"},
     "request": {"message id", "method", "arguments"},
+    "answer": {"message id", "sender", "number", "count", "peers"},
 }
 COMPUTED: dict[str, Callable[[Vector, Path], dict[str, object]]] = {
     "key": computed_key,
@@ -191,6 +205,7 @@ COMPUTED: dict[str, Callable[[Vector, Path], dict[str, object]]] = {
     "record": computed_record,
     "claim": computed_claim,
     "request": computed_request,
+    "answer": computed_answer,
 }
 TEXTS = {"salt", "output", "document"}
 
