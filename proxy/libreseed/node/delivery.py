@@ -54,7 +54,7 @@ class Delivery:
     tarballs: TarballDelivery
 
     def close_with(self, stack: AsyncExitStack) -> None:
-        """Let the `stack` cancel running fetches, those of tarballs first; clients that wait get an error."""
+        """Let the `stack` cancel what clients wait for: they get an error."""
         stack.push_async_callback(self.metadata.packuments.close)
         stack.push_async_callback(self.metadata.provenance.close)
         stack.push_async_callback(self.metadata.search.close)

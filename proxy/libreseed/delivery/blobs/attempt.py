@@ -6,16 +6,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
+from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.network.overlay.overlay import Overlay
-from libreseed.store.blobs import BlobStore
 from libreseed.swarm.download import LARGE, Download
-from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.reserve import Need
-from libreseed.swarm.seeding import Incoming, Seeding
-from libreseed.swarm.session import Session
+from libreseed.swarm.seeding import Incoming
 from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -48,28 +45,21 @@ class TorrentAttempt:
         ref: BlobRef,
         holders: Sequence[Endpoint],
         *,
-        overlay: Overlay,
-        session: Session,
-        blobs: BlobStore,
-        seeding: Seeding,
-        reputation: Reputation,
+        swarm: SwarmParts,
         introduction: Introduction,
     ) -> None:
         self.ref = ref
         self._request = request
         self._holders = [*holders]
-        self._overlay = overlay
-        self._blobs = blobs
-        self._seeding = seeding
-        self._reputation = reputation
+        self._swarm = swarm
         self._turn = TURN
         holder, *others = holders
-        fellows = reputation.reachable(overlay.awake(introduction.peers))
+        fellows = swarm.reputation.reachable(swarm.overlay.awake(introduction.peers))
         direct = DIRECT_LARGE if ref.length >= LARGE else DIRECT
         held_back = introduction.number >= direct and bool(fellows)
         asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
-        self._folder = blobs.incoming_dir()
-        self._download = Download(session, ref=ref, folder=self._folder, peers=asked, stall=STALL)
+        self._folder = swarm.blobs.incoming_dir()
+        self._download = Download(swarm.session, ref=ref, folder=self._folder, peers=asked, stall=STALL)
         self._download.introduce(fellows, introduction.number, introduction.count)
         if held_back:
             self._download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
@@ -78,7 +68,7 @@ class TorrentAttempt:
     def rank(self) -> tuple[float, int, float]:
         """By what attempts are ordered, the lowest first: which had fewer turns, which more holders claim, and whose
         holder delivered more."""
-        return self._turn, -len(self._holders), min(map(self._reputation.rank, self._holders))
+        return self._turn, -len(self._holders), min(map(self._swarm.reputation.rank, self._holders))
 
     @property
     def received(self) -> int:
@@ -111,7 +101,7 @@ class TorrentAttempt:
     async def discard(self) -> None:
         """Remove what has come of it and was not stored."""
         if self._folder.exists():
-            await self._blobs.discard(self._folder)
+            await self._swarm.blobs.discard(self._folder)
 
     def _judge(self, received: int, *, others_wait: bool) -> None:
         """Raise GaveWayError or UnavailableError when too little has come in this turn; the next one is longer."""
@@ -139,16 +129,16 @@ class TorrentAttempt:
         request = self._request
         incoming = Incoming(self._download.file, request.digest, request.shared, request.tarball)
         senders = self._download.senders()
-        (outcome,) = await self._seeding.add_files([incoming], keep=True)
+        (outcome,) = await self._swarm.seeding.add_files([incoming], keep=True)
         if isinstance(outcome, IntegrityError):
             # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
             for sender in senders:
-                self._reputation.note_lie(sender)
+                self._swarm.reputation.note_lie(sender)
             log.warning("%s came with wrong bytes from %s: %s", request.label, ", ".join(map(_text, senders)), outcome)
         if isinstance(outcome, LibreseedError):
             raise outcome
         for sender, length in senders.items():
-            self._reputation.note_delivered(sender, length)
+            self._swarm.reputation.note_delivered(sender, length)
         return outcome
 
     async def _meet_others(self) -> None:
@@ -157,7 +147,7 @@ class TorrentAttempt:
         pause = _MEET_AGAIN
         while True:
             for holder in [*self._holders]:
-                met = await self._overlay.join(holder, self._request.digest)
+                met = await self._swarm.overlay.join(holder, self._request.digest)
                 if met is not None and self.ref.length >= LARGE:
                     self._download.introduce(met.peers, met.number, met.count)
             if self.ref.length < LARGE:
@@ -167,7 +157,7 @@ class TorrentAttempt:
 
     def _note(self, need: Need, fellows: Iterable[Endpoint]) -> None:
         if need is Need.UNREACHED:
-            self._reputation.note_unreached(fellows)
+            self._swarm.reputation.note_unreached(fellows)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,9 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from libreseed.delivery.blobs.attempt import GaveWayError, TorrentAttempt
-from libreseed.delivery.blobs.bundles import BundleFetcher, Part
+from libreseed.delivery.blobs.bundle_queue import Part
+from libreseed.delivery.blobs.bundles import BundleFetcher
+from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import LibreseedError, NotFoundError
 from libreseed.network.overlay.claims import Claim
@@ -51,9 +53,10 @@ class SwarmFetcher:
         self.blobs = blobs
         self.seeding = seeding
         self.reputation = reputation
-        self.bundles = BundleFetcher(
-            overlay, session, blobs=blobs, seeding=seeding, offers=offers, reputation=reputation
+        self.parts = SwarmParts(
+            overlay=overlay, session=session, blobs=blobs, seeding=seeding, offers=offers, reputation=reputation
         )
+        self.bundles = BundleFetcher(self.parts)
 
     async def close(self) -> None:
         """End what is under way for several at once."""
@@ -165,17 +168,8 @@ class _BlobFetch:
         if known is not None:
             known.add_holders(holders)
             return
-        fetcher = self._fetcher
         attempt = self._attempts[ref] = TorrentAttempt(
-            self._request,
-            ref,
-            [*holders],
-            overlay=fetcher.overlay,
-            session=fetcher.session,
-            blobs=fetcher.blobs,
-            seeding=fetcher.seeding,
-            reputation=fetcher.reputation,
-            introduction=introduction or Introduction(),
+            self._request, ref, [*holders], swarm=self._fetcher.parts, introduction=introduction or Introduction()
         )
         self._waiting.append(attempt)
         self._start_waiting()

@@ -1,8 +1,9 @@
 """Claims: who holds which blob, as its holders announced it themselves (the overlay's `announce_peer`, BEP 5)."""
 
+import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from libreseed.errors import BadRecordError, ForbiddenError, InvalidInputError
@@ -11,6 +12,8 @@ from libreseed.network.overlay.distance_index import DistanceIndex
 from libreseed.network.overlay.recordbook import target_of
 from libreseed.packages.integrity import content_key
 from libreseed.trust.records import Endpoint, pack_endpoint, unpack_endpoint
+
+log = logging.getLogger(__name__)
 
 LIFETIME = 3600.0
 """Seconds for which a claim stands when it is not announced again."""
@@ -78,6 +81,15 @@ def read_claim(data: bytes, digest: bytes, told_by: Address) -> Claim:
     if not length or not is_plausible(endpoint, told_by[0]):
         raise InvalidInputError("A claim without length, or with an address that cannot be.")
     return Claim(digest, data[:20], data[20:52], length, endpoint)
+
+
+def read_claims(values: Iterable[bytes], digest: bytes, told_by: Address) -> Iterator[Claim]:
+    """Yield each claim in an answer of the node at `told_by`, without those that cannot be."""
+    for value in values:
+        try:
+            yield read_claim(value, digest, told_by)
+        except InvalidInputError as error:
+            log.debug("A claim told by %s:%d is dropped: %s", *told_by, error)
 
 
 def read_blobs(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -1,7 +1,7 @@
 """Who asked lately to fetch the same: each asker is told of the others, as a BitTorrent tracker does (BEP 3).
 
 Hosts that start in the same second would else each take a whole copy from the one that has it. An asker also learns its
-number among them, so that each begins with another part (docs/protocol.md, 12).
+number among them, so that each begins with another part (docs/protocol.md, 11).
 """
 
 import time

@@ -13,6 +13,7 @@ from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.messages import Found, Header, Want
 from libreseed.network.overlay.routing import Peer, Table
 from libreseed.network.udp.wire import Fields, Wire
+from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,15 @@ class Neighbours:
             on_answer=answered,
             on_silence=on_silence,
         )
+
+    def at_endpoint(self, endpoint: Endpoint) -> Peer | None:
+        """Return the peer of the table with this BitTorrent endpoint, if there is one."""
+        return next((peer for peer in self.table if (peer.ip, peer.p2p_port) == endpoint), None)
+
+    def awake(self) -> set[Endpoint]:
+        """Return the BitTorrent endpoints of the peers that have not fallen silent."""
+        silent = self.wire.round_trips.is_silent
+        return {(peer.ip, peer.p2p_port) for peer in self.table if not silent(peer.address)}
 
     def find(
         self,

@@ -9,11 +9,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from libreseed.concurrency.tasks import Tasks
-from libreseed.errors import ForbiddenError, InvalidInputError, NetworkError, TrustError
+from libreseed.errors import ForbiddenError, NetworkError, TrustError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.overlay.announcer import Announcer
 from libreseed.network.overlay.bootstrap import Bootstrap
-from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob, read_claim
+from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob, read_claims
 from libreseed.network.overlay.inquiry import Inquiry
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.lookup import Lookup
@@ -55,7 +55,7 @@ class _Parts:
     records: RecordBook
     claims: ClaimBook
     inquiry: Inquiry
-    distribution: Replication
+    replication: Replication
     announcer: Announcer
     writer: StorageWriter
     tasks: Tasks
@@ -90,13 +90,12 @@ class Overlay:
         node_id = await self._persistence.node_id()
         last_peers = await self._persistence.last_peers()
         sock = await bind_udp(self._settings.host, self._settings.port)
-        self._running = await self._assemble(sock, node_id, last_peers)
-        await self._persistence.load_records(self._running.records)
-        parts = self._running
+        parts = self._running = await self._assemble(sock, node_id, last_peers)
+        await self._persistence.load_records(parts.records)
         for work in (
             parts.writer.run(),
             parts.bootstrap.keep_joined(),
-            parts.distribution.keep_announced(),
+            parts.replication.keep_announced(),
             parts.announcer.keep_announced(),
             keep_fresh(parts.neighbours, parts.bootstrap, self._persistence),
         ):
@@ -158,7 +157,7 @@ class Overlay:
             async for peer, found in answers:
                 collector.take(peer, found)
         for item, lacking in collector.stale(lookup.closest):
-            parts.distribution.repair(key_text, item.encode(), lacking)
+            parts.replication.repair(key_text, item.encode(), lacking)
         for item in collector.items:
             if local.get(item.key, item.seq) < item.seq:
                 self._catch_up(parts.records, key_text, item)
@@ -172,7 +171,7 @@ class Overlay:
         parts = self._parts
         key_text = key_text_of(name)
         parts.records.accept(key_text, item, time.time(), None)
-        return await parts.distribution.spread(key_text, item.encode())
+        return await parts.replication.spread(key_text, item.encode())
 
     async def announce(self, blobs: Iterable[HeldBlob]) -> int:
         """Tell the network that we hold these blobs, and again every half hour until `withdraw`.
@@ -197,18 +196,18 @@ class Overlay:
         seen: set[Claim] = set()
         # A neighbour says who else fetches it; a claim that was announced does not.
         if nearby and (holder := await parts.inquiry.holder(target)) is not None:
-            for claim in _claims([holder.claim], digest, holder.address):
+            for claim in read_claims([holder.claim], digest, holder.address):
                 seen.add(claim)
                 yield replace(claim, others=holder.others)
                 if claim.length < FROM_MANY:
                     return
-        for claim in _claims(parts.claims.at(target), digest, _OURSELVES):
+        for claim in read_claims(parts.claims.at(target), digest, _OURSELVES):
             if claim not in seen:
                 seen.add(claim)
                 yield claim
         async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:
             async for peer, found in answers:
-                for claim in _claims(found.values, digest, peer.address):
+                for claim in read_claims(found.values, digest, peer.address):
                     if claim not in seen and len(seen) < MAX_CLAIMS:
                         seen.add(claim)
                         yield claim
@@ -221,26 +220,24 @@ class Overlay:
         """Ask a neighbour, by its BitTorrent endpoint, for torrents that have those of these blobs that it holds, at
         most 48 of 1 MiB; return their v2 infohashes, and who else fetches each. Empty when it makes none, or is no
         neighbour."""
-        peer = self._neighbour(holder)
+        neighbours = self._parts.neighbours
+        peer = neighbours.at_endpoint(holder)
         targets = [target_of(content_key(digest)) for digest in digests]
-        return await self._parts.neighbours.bundle(peer, b"".join(targets)) if peer is not None else []
+        return await neighbours.bundle(peer, b"".join(targets)) if peer is not None else []
 
     async def join(self, holder: Endpoint, digest: bytes) -> Introduction | None:
         """Tell a neighbour, by its BitTorrent endpoint, that we fetch a blob that it has, and return who else does.
 
         None when it is no neighbour, or gives no answer.
         """
-        peer = self._neighbour(holder)
-        return await self._parts.neighbours.join(peer, target_of(content_key(digest))) if peer else None
+        neighbours = self._parts.neighbours
+        peer = neighbours.at_endpoint(holder)
+        return await neighbours.join(peer, target_of(content_key(digest))) if peer is not None else None
 
     def awake(self, peers: Iterable[Endpoint]) -> list[Endpoint]:
         """Return those of these BitTorrent endpoints that are of neighbours who have not fallen silent."""
-        silent = self._parts.neighbours.wire.round_trips.is_silent
-        known = {(peer.ip, peer.p2p_port) for peer in self._parts.neighbours.table if not silent(peer.address)}
+        known = self._parts.neighbours.awake()
         return [peer for peer in peers if peer in known]
-
-    def _neighbour(self, holder: Endpoint) -> Peer | None:
-        return next((peer for peer in self._parts.neighbours.table if (peer.ip, peer.p2p_port) == holder), None)
 
     @property
     def _parts(self) -> _Parts:
@@ -272,11 +269,8 @@ class Overlay:
         )
         claims = ClaimBook(node_id, settings.claim_limits)
         k, alpha = settings.k, settings.alpha
-        handlers.update(
-            Service(
-                neighbours, records=records, claims=claims, own_blobs=self._blobs, bundle=self._bundle, k=k
-            ).handlers
-        )
+        service = Service(neighbours, records=records, claims=claims, own_blobs=self._blobs, bundle=self._bundle, k=k)
+        handlers.update(service.handlers)
         return _Parts(
             wire=wire,
             neighbours=neighbours,
@@ -284,7 +278,7 @@ class Overlay:
             records=records,
             claims=claims,
             inquiry=Inquiry(neighbours),
-            distribution=Replication(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
+            replication=Replication(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
             announcer=Announcer(neighbours, self._blobs, k=k, alpha=alpha),
             writer=writer,
             tasks=tasks,
@@ -292,7 +286,7 @@ class Overlay:
 
     def _joined(self, peer: Peer) -> None:
         if self._running:
-            self._running.distribution.welcome(peer)
+            self._running.replication.welcome(peer)
             self._running.announcer.wake()
 
     def _emptied(self) -> None:
@@ -304,11 +298,3 @@ class Overlay:
             records.accept(key_text, item, time.time(), _OURSELVES[0])
         except (TrustError, ForbiddenError) as error:
             log.debug("Our copy of %s stays: %s", key_text, error)
-
-
-def _claims(values: Iterable[bytes], digest: bytes, told_by: Address) -> Iterable[Claim]:
-    for value in values:
-        try:
-            yield read_claim(value, digest, told_by)
-        except InvalidInputError as error:
-            log.debug("A claim told by %s:%d is dropped: %s", *told_by, error)

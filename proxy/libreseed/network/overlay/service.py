@@ -35,6 +35,7 @@ class Service:
     def __init__(
         self,
         neighbours: Neighbours,
+        *,
         records: RecordBook,
         claims: ClaimBook,
         own_blobs: dict[bytes, HeldBlob],
