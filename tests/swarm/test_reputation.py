@@ -45,7 +45,20 @@ def test_a_liar_is_shunned_for_a_time(reputation: Reputation, clock: Clock) -> N
     assert reputation.reachable([ONE, OTHER]) == (OTHER,)
     clock.now = SHUNNED
     assert not reputation.is_shunned(ONE)
-    assert [record.lies for _, record in reputation.best(9)] == [1]
+    assert [record.lies for _, record in reputation.best(9)] == [pytest.approx(1, abs=0.01)]
+
+
+def test_a_lie_counts_less_in_time(reputation: Reputation, clock: Clock) -> None:
+    reputation.note_lie(ONE)
+    clock.now = 2 * HALF_LIFE
+    assert [record.lies for _, record in reputation.best(9)] == [pytest.approx(0.25)]
+
+
+def test_what_is_taken_up_has_aged_and_gives_way_to_what_is_known(reputation: Reputation) -> None:
+    reputation.note_delivered(ONE, 7)
+    for peer in (ONE, OTHER):
+        reputation.restore(peer, verified=100, lies=2, age=HALF_LIFE)
+    assert [(peer, each.verified, each.lies) for peer, each in reputation.best(9)] == [(ONE, 7, 0), (OTHER, 50, 1)]
 
 
 def test_who_could_not_be_reached_is_left_out_until_it_delivers(reputation: Reputation, clock: Clock) -> None:

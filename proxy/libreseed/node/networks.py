@@ -21,6 +21,7 @@ from libreseed.swarm.bundler import Bundler
 from libreseed.swarm.held import HeldBlobs
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
+from libreseed.swarm.reputation_keeper import ReputationKeeper
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
@@ -43,6 +44,7 @@ class Networks:
     announcing: Announcing
     seeding: Seeding
     fetcher: SwarmFetcher
+    reputation_keeper: ReputationKeeper
     upstream: Upstream | None
 
 
@@ -73,9 +75,11 @@ async def open_networks(
         announcer=announcing,
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
-    fetcher = SwarmFetcher(
-        overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers, reputation=Reputation()
-    )
+    reputation = Reputation()
+    reputation_keeper = ReputationKeeper(reputation, stores.seeders)
+    await reputation_keeper.open()
+    stack.push_async_callback(reputation_keeper.save)
+    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers, reputation=reputation)
     stack.push_async_callback(fetcher.close)
     return Networks(
         session=session,
@@ -83,6 +87,7 @@ async def open_networks(
         announcing=announcing,
         seeding=seeding,
         fetcher=fetcher,
+        reputation_keeper=reputation_keeper,
         upstream=upstream,
     )
 

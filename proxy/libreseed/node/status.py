@@ -60,7 +60,7 @@ class NodeStatus:
                 {**asdict(each), "copies": round(each.copies, 2)} for each in networks.session.transfers()[:_MOST]
             ],
             "seeders": [
-                {"peer": show_address(*peer), "verified": int(record.verified), "lies": record.lies}
+                {"peer": show_address(*peer), "verified": int(record.verified), "lies": round(record.lies, 2)}
                 for peer, record in networks.fetcher.reputation.best(_MOST)
             ],
         }

@@ -20,6 +20,7 @@ from libreseed.store.tables.prepared import PreparedStore
 from libreseed.store.tables.publications import PublicationStore
 from libreseed.store.tables.records import RecordStore
 from libreseed.store.tables.second_factors import SecondFactorStore
+from libreseed.store.tables.seeders import SeederStore
 from libreseed.store.tables.stars import StarStore
 from libreseed.store.tables.tokens import TokenStore
 from libreseed.store.trustfile import TrustFile
@@ -44,6 +45,7 @@ class Stores:
     publications: PublicationStore
     records: RecordStore
     second_factors: SecondFactorStore
+    seeders: SeederStore
     stars: StarStore
     tokens: TokenStore
 
@@ -69,6 +71,7 @@ async def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
         publications=PublicationStore(database),
         records=RecordStore(database),
         second_factors=SecondFactorStore(database),
+        seeders=SeederStore(database),
         stars=StarStore(database),
         tokens=TokenStore(database),
     )

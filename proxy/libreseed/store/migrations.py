@@ -110,6 +110,13 @@ _STEPS = (
         account TEXT NOT NULL REFERENCES accounts (name), hash BLOB NOT NULL, PRIMARY KEY (account, hash)
     ) WITHOUT ROWID;
     """,
+    """
+    -- What was measured of peers; `saved_at` is in seconds since the epoch.
+    CREATE TABLE seeders (
+        ip TEXT NOT NULL, port INTEGER NOT NULL, verified REAL NOT NULL, lies REAL NOT NULL, saved_at REAL NOT NULL,
+        PRIMARY KEY (ip, port)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

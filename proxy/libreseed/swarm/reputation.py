@@ -1,7 +1,7 @@
 """What this node has measured of others: who delivers, who has lied, and who cannot be reached.
 
 It orders who is asked first, and is nobody's word but our own. All of it is forgotten in time: an address may be
-somebody else's tomorrow.
+somebody else's tomorrow. It is kept over restarts by `swarm.reputation_keeper`.
 """
 
 import time
@@ -15,19 +15,22 @@ from libreseed.trust.records import Endpoint
 MAX_PEERS = 4096
 """Peers of which anything is known; the one that was heard of longest ago makes room."""
 HALF_LIFE = 86_400.0
-"""Seconds after which what was delivered counts half."""
+"""Seconds after which what was delivered, and each lie, counts half."""
 SHUNNED = 600.0
 """Seconds for which nobody is asked who sent wrong bytes."""
 UNREACHED = 30.0
 """Seconds for which a host that could not be reached is not asked as one of those who fetch the same."""
 
+_LIE = 1e12
+"""Bytes that would have to be delivered to make good for one lie."""
+
 
 @dataclass(slots=True)
 class PeerRecord:
-    """What is known of one peer: verified bytes, decayed to `at` (seconds of the clock), and how often it lied."""
+    """What is known of one peer: verified bytes, and how often it lied, both decayed to `at` (seconds of the clock)."""
 
     verified: float = 0.0
-    lies: int = 0
+    lies: float = 0.0
     at: float = 0.0
 
 
@@ -66,19 +69,29 @@ class Reputation:
 
     def rank(self, peer: Endpoint) -> float:
         """Return by what peers are ordered, the lowest first."""
-        record = self._peers.get(peer)
-        return 0.0 if record is None else record.lies * 1e12 - self._decayed(peer).verified
+        if peer not in self._peers:
+            return 0.0
+        record = self._decayed(peer)
+        return record.lies * _LIE - record.verified
 
     def best(self, count: int) -> list[tuple[Endpoint, PeerRecord]]:
         """Return so many peers with what is known of them, decayed to now, the best first."""
         found = [(peer, self._decayed(peer)) for peer in [*self._peers]]
         return sorted(found, key=lambda each: self.rank(each[0]))[:count]
 
+    def restore(self, peer: Endpoint, *, verified: float, lies: float, age: float) -> None:
+        """Take up what was known of a peer `age` seconds ago, unless something newer is known."""
+        if peer not in self._peers and age >= 0:
+            factor = 0.5 ** (age / HALF_LIFE)
+            self._peers[peer] = PeerRecord(verified * factor, lies * factor, self._clock())
+
     def _decayed(self, peer: Endpoint) -> PeerRecord:
         now = self._clock()
         record = self._peers.get(peer)
         if record is None:
             record = self._peers[peer] = PeerRecord(at=now)
-        record.verified *= 0.5 ** ((now - record.at) / HALF_LIFE)
+        factor = 0.5 ** ((now - record.at) / HALF_LIFE)
+        record.verified *= factor
+        record.lies *= factor
         record.at = now
         return record
