@@ -48,7 +48,9 @@ def status_command(as_json: bool, peers: bool, registry: str) -> None:
         click.echo(_transfer(each))
     if peers:
         for each in status["seeders"]:
-            click.echo(f"{each['peer']:24}{each['verified'] / 1e6:9.1f} MB verified, {each['lies']:g} times wrong bytes")
+            click.echo(
+                f"{each['peer']:24}{each['verified'] / 1e6:9.1f} MB verified, {each['lies']:g} times wrong bytes"
+            )
         if not status["seeders"]:
             click.echo("Nothing has come from other nodes yet.")
 

@@ -15,8 +15,8 @@ PERIOD = 300.0
 
 
 class ReputationKeeper:
-    """Takes up the reputation of the last session, and saves this one's. A store that fails is logged: measuring goes on
-    in memory."""
+    """Takes up the reputation of the last session, and saves this one's. A store that fails is logged: measuring goes
+    on in memory."""
 
     def __init__(self, reputation: Reputation, store: SeederStore) -> None:
         self._reputation = reputation

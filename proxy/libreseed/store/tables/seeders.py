@@ -8,8 +8,8 @@ from libreseed.store.database import Database
 
 
 class SeederRow(NamedTuple):
-    """A peer by its BitTorrent endpoint, the bytes of it that were right, how often it lied, and when that was saved, in
-    seconds since the epoch."""
+    """A peer by its BitTorrent endpoint: bytes of it that were right, how often it lied, and when that was saved
+    (seconds since the epoch)."""
 
     ip: str
     port: int
