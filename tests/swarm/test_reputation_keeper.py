@@ -44,7 +44,7 @@ async def test_a_clock_that_was_set_back_makes_nothing_count_more(database: Data
 
 
 async def test_a_store_that_fails_costs_only_what_it_held(database: Database) -> None:
-    await database.close()
+    await database.execute("DROP TABLE seeders")
     reputation = Reputation()
     keeper = ReputationKeeper(reputation, SeederStore(database))
     await keeper.open()

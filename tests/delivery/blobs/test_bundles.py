@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libreseed.delivery.blobs import bundles
+from libreseed.delivery.blobs import bundle_queue, bundles
 from libreseed.delivery.blobs import fetcher as fetcher_module
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.delivery.blobs.request import BlobRequest
@@ -189,12 +189,12 @@ async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
         return bundler.usual(digests, fetched)
 
     bundler.make = bundle
-    monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
-    monkeypatch.setattr(bundles, "MAX_FILES", 3)
+    monkeypatch.setattr(bundle_queue, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundle_queue, "MAX_FILES", 3)
     refs = await hold(holder)
     assert await fetch(fetcher, refs) == refs
     assert asked == [3, 3, 2]
-    monkeypatch.setattr(bundles, "MAX_BYTES", 1)
+    monkeypatch.setattr(bundle_queue, "MAX_BYTES", 1)
     assert await fetch(fetcher, more := await hold(holder, [data[1:] for data in BLOBS])) == more
     assert asked == [3, 3, 2], "one of them is enough, and one alone is no bundle"
 
@@ -210,8 +210,8 @@ async def test_what_waits_has_started_once_the_holder_delivers(
         return bundler.usual(digests, fetched)
 
     bundler.make = bundle
-    monkeypatch.setattr(bundles, "SIDE_BY_SIDE", 1)
-    monkeypatch.setattr(bundles, "MAX_FILES", 4)
+    monkeypatch.setattr(bundle_queue, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(bundle_queue, "MAX_FILES", 4)
     refs = await hold(holder)
     all_wanted = [BlobRequest(ref.sha512) for ref in refs]
     assert await asyncio.gather(*map(fetcher.fetch, all_wanted)) == refs
