@@ -43,7 +43,7 @@ def download_of(session: Session, v2: bytes, wanted: list[BlobRef], folder: Path
     def choose(found: Mapping[bytes, int]) -> list[bytes]:
         return [digest for digest in found if lengths.get(digest) == found[digest]]
 
-    return BundleDownload(session, v2, folder, peers=[endpoint(holder)], stall=1.5, choose=choose)
+    return BundleDownload(session, v2, folder, peers=[endpoint(holder)], stall=1.5, length=1, choose=choose)
 
 
 def refs(held: list[Torrent]) -> list[BlobRef]:
@@ -106,7 +106,9 @@ async def test_more_comes_when_more_is_wanted(start_session: StartSession, tmp_p
     v2 = offered(holder, tmp_path / "held", held)
     wanted = [held[0].ref.sha512]
     (tmp_path / "got").mkdir()
-    download = BundleDownload(asker, v2, tmp_path / "got", peers=[endpoint(holder)], stall=5.0, choose=lambda _: wanted)
+    download = BundleDownload(
+        asker, v2, tmp_path / "got", peers=[endpoint(holder)], stall=5.0, length=1, choose=lambda _: wanted
+    )
     async with download:
         await download.complete()
         assert download.files.keys() == {*wanted}

@@ -11,6 +11,9 @@ from libreseed.swarm.torrents import info_hashes
 from support.running import eventually
 from swarm.conftest import StartSession, torrent_of
 
+_UTP = 1 << 17
+"""libtorrent's `peer_info::utp_socket`, which its Python binding does not name."""
+
 
 async def test_a_free_port_is_found(start_session: StartSession) -> None:
     first, second = await start_session(), await start_session()
@@ -42,6 +45,22 @@ async def test_stop(start_session: StartSession, tmp_path: Path) -> None:
     with pytest.raises(SwarmError, match="not running"):
         session.seed(torrent, tmp_path)
     assert (await start_session(port)).port == port, "the port is free again"
+
+
+async def test_only_what_is_fetched_by_tcp_is_connected_by_it(start_session: StartSession, tmp_path: Path) -> None:
+    holder, asker = await start_session(), await start_session()
+    uses_utp = []
+    for number, by_tcp in enumerate((False, True, False)):
+        torrent = torrent_of(tmp_path / "held", bytes([number]) * 300_000)
+        holder.seed(torrent, tmp_path / "held")
+        got = tmp_path / f"got-{number}"
+        handle = asker.download(
+            info_hashes(torrent.ref), got, [("127.0.0.1", holder.port)], lambda _: None, by_tcp=by_tcp
+        )
+        await eventually(lambda handle=handle: asker.senders(handle))  # type: ignore[misc]
+        uses_utp.append([bool(peer.flags & _UTP) for peer in handle.get_peer_info()])
+        asker.forget(handle)
+    assert uses_utp == [[True], [False], [True]]
 
 
 async def test_one_torrent_twice(start_session: StartSession, tmp_path: Path) -> None:

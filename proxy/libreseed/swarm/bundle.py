@@ -16,7 +16,7 @@ import libtorrent as lt
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import NEVER, Session
 from libreseed.swarm.torrents import real_files
-from libreseed.swarm.transfer import Transfer
+from libreseed.swarm.transfer import LARGE, Transfer
 from libreseed.trust import bencode
 from libreseed.trust.records import Endpoint
 
@@ -66,7 +66,7 @@ def digest_of_path(path: str) -> bytes | None:
 
 
 class BundleDownload(Transfer):
-    """A download of the bundle with the infohash `v2` into `folder` (see `Transfer`).
+    """A download of the bundle with the infohash `v2` into `folder` (see `Transfer`); some `length` bytes are expected.
 
     `choose` is given the blobs in it, lengths in bytes by SHA-512, and returns those that are wanted by now; the others
     do not come. `files` are the wanted ones, by SHA-512, from `first_piece` on.
@@ -82,10 +82,12 @@ class BundleDownload(Transfer):
         *,
         peers: Iterable[Endpoint],
         stall: float,
+        length: int,
         choose: Callable[[Mapping[bytes, int]], Collection[bytes]],
     ) -> None:
         super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, peers, stall)
         self.files: dict[bytes, Path] = {}
+        self._by_tcp = length >= LARGE
         self._v2 = v2
         self._choose = choose
         self._blobs: dict[bytes, tuple[int, str, int]] = {}

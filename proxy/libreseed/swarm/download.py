@@ -9,11 +9,8 @@ from libreseed.errors import SwarmError
 from libreseed.swarm.session import Session
 from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
 from libreseed.swarm.torrents import check_metadata, info_hashes
-from libreseed.swarm.transfer import Transfer
+from libreseed.swarm.transfer import LARGE, Transfer
 from libreseed.trust.records import BlobRef, Endpoint
-
-LARGE = 1 << 20
-"""Bytes of a blob from which on it is fetched from many."""
 
 
 class Download(Transfer):
@@ -23,7 +20,8 @@ class Download(Transfer):
         super().__init__(session, info_hashes(ref), folder, peers, stall)
         self.ref = ref
         self.file = folder / ref.sha512.hex()
-        self._direct = DIRECT_LARGE if ref.length >= LARGE else DIRECT
+        self._by_tcp = ref.length >= LARGE
+        self._direct = DIRECT_LARGE if self._by_tcp else DIRECT
         self._read: dict[int, bytes] = {}
 
     @property

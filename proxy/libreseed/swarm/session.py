@@ -6,10 +6,12 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
+from libreseed.swarm.ports import PORT_TRIES, free_port
 from libreseed.swarm.reserve import Progress
 from libreseed.swarm.settings import SessionSettings, libtorrent_settings
 from libreseed.swarm.torrents import Torrent, real_files
@@ -24,13 +26,17 @@ NEVER, DEFAULT, FIRST = 0, 4, 7
 """Priorities of pieces; libtorrent knows 0 to 7."""
 _CONNECTING = lt.peer_info.connecting | lt.peer_info.handshake
 _LISTEN_SECONDS = 5.0
-_PORT_TRIES = 5
 _UNHEARD = frozenset(
     {lt.state_changed_alert, lt.torrent_added_alert, lt.add_torrent_alert, lt.torrent_resumed_alert}
     | {lt.torrent_paused_alert, lt.torrent_removed_alert}
 )
 """More than half of what comes for a small torrent, and nobody waits for it."""
 _UNANNOUNCED = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
+
+
+class _Download(NamedTuple):
+    v2: bytes
+    by_tcp: bool
 
 
 class Session:
@@ -41,7 +47,7 @@ class Session:
         self._handlers: dict[lt.torrent_handle, AlertHandler] = {}
         """Of the downloads that were not forgotten. libtorrent's own thread ends a removed torrent whenever it gets to
         it, and from then on using its handle fails: so no other handles than these are used."""
-        self._downloads: dict[lt.torrent_handle, bytes] = {}
+        self._downloads: dict[lt.torrent_handle, _Download] = {}
         self._offered_later: dict[bytes, lt.add_torrent_params] = {}
         self._listening: asyncio.Future[None] | None = None
         self._lt: lt.session | None = None
@@ -50,9 +56,9 @@ class Session:
 
     async def start(self) -> None:
         """Listen on TCP and UDP. Raises SwarmError when the port cannot be had."""
-        for left in reversed(range(_PORT_TRIES)):
+        for left in reversed(range(PORT_TRIES)):
             # libtorrent takes a free port for each network interface; peers must find one and the same on all.
-            port = self._settings.port or _free_port(self._settings.host)
+            port = self._settings.port or free_port(self._settings.host)
             try:
                 await self._listen(port)
                 return
@@ -117,7 +123,7 @@ class Session:
         params.ti = lt.torrent_info(torrent.metadata)
         params.save_path = str(folder)
         params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
-        if torrent.ref.v2 in self._downloads.values():
+        if any(each.v2 == torrent.ref.v2 for each in self._downloads.values()):
             self._offered_later[torrent.ref.v2] = params
         else:
             self._session.async_add_torrent(params)
@@ -149,9 +155,12 @@ class Session:
         *,
         announced: bool = True,
         in_order: bool = True,
+        by_tcp: bool = False,
     ) -> lt.torrent_handle:
         """Begin to fetch a torrent, which has a v2 infohash, into `folder`; `handler` gets every alert about it until
         `forget`. Unless `announced`, only the given peers are asked; pieces come `in_order`, or else the rarest first.
+        `by_tcp`: for many bytes TCP takes half the CPU time of uTP, which is used otherwise: Nagle's algorithm would
+        cost a small blob 45 ms.
 
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
@@ -172,8 +181,8 @@ class Session:
         except RuntimeError as error:
             raise SwarmError(f"Cannot start the torrent {hashes.v2.to_bytes().hex()}: {error}.") from error
         self._handlers[handle] = handler
-        self._downloads[handle] = hashes.v2.to_bytes()
-        handle.resume()
+        self._downloads[handle] = _Download(hashes.v2.to_bytes(), by_tcp)
+        self._resume(handle, by_tcp=by_tcp)
         return handle
 
     def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint], *, at_once: bool = False) -> None:
@@ -187,7 +196,7 @@ class Session:
         for peer in peers:
             handle.connect_peer(peer)
         if at_once:
-            handle.resume()
+            self._resume(handle, by_tcp=self._downloads[handle].by_tcp)
 
     def take_rarest_first(self, handle: lt.torrent_handle) -> None:
         """Fetch the rarest pieces of a download first from now on."""
@@ -225,11 +234,21 @@ class Session:
         if self._handlers.pop(handle, None) is None:
             return
         self._session.remove_torrent(handle)
-        params = self._offered_later.pop(self._downloads.pop(handle), None)
+        download = self._downloads.pop(handle)
+        params = self._offered_later.pop(download.v2, None)
         if params is not None:
             params.peers = [*peers]
             params.flags |= lt.torrent_flags.paused
-            self._session.add_torrent(params).resume()  # which connects at once (see `download`)
+            self._resume(self._session.add_torrent(params), by_tcp=download.by_tcp)
+
+    def _resume(self, handle: lt.torrent_handle, *, by_tcp: bool) -> None:
+        """Resume a torrent, which connects at once (see `download`). libtorrent's thread does these three in their
+        order, so that nothing else is connected by TCP meanwhile."""
+        if by_tcp:
+            self._session.apply_settings({"enable_outgoing_utp": False})
+        handle.resume()
+        if by_tcp:
+            self._session.apply_settings({"enable_outgoing_utp": True})
 
     @property
     def _session(self) -> lt.session:
@@ -265,26 +284,6 @@ class Session:
             self._listening.set_exception(
                 SwarmError(f"BitTorrent: {alert.message()}.", hint="Choose another --p2p-port.")
             )
-
-
-def _free_port(host: str) -> int:
-    """Return a port that is free on TCP and UDP at this moment. Raises SwarmError for an address that is not ours."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        for _ in range(_PORT_TRIES):
-            with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-                tcp.bind((host, 0))
-                port: int = tcp.getsockname()[1]
-                with contextlib.suppress(OSError):
-                    udp.bind((host, port))
-                    return port
-    except OSError as error:
-        raise SwarmError(
-            f"BitTorrent cannot listen on {host}: {error.strerror}.", hint="Choose another --p2p-host."
-        ) from error
-    raise SwarmError(
-        f"BitTorrent finds no port that is free on TCP and UDP on {host}.", hint="Name one with --p2p-port."
-    )
 
 
 def _make_session(settings: SessionSettings, port: int) -> lt.session:

@@ -24,11 +24,12 @@ _LAST_RETRY = 4.0
 and first among many who fetch the same, whose pieces come when others have them.
 
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
-seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes. TCP has neither trouble, but loses 45 ms to
-Nagle's algorithm on most small files.
+seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes.
 """
 
 
+LARGE = 1 << 20
+"""Bytes from which on they are fetched from many, and by TCP."""
 _LOOK = 0.05
 """Seconds between two looks at a torrent whose holder is held in reserve."""
 
@@ -44,6 +45,7 @@ class Transfer(ABC):
 
     _announced = True
     _direct = DIRECT
+    _by_tcp = False
 
     def __init__(
         self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
@@ -159,6 +161,7 @@ class Transfer(ABC):
             self._on_alert,
             announced=self._announced,
             in_order=self._place[1] < 2,
+            by_tcp=self._by_tcp and not self._restarted,  # some peers may be reached by UDP alone
         )
         self._watch(retry)
 

@@ -10,10 +10,11 @@ from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.swarm.download import LARGE, Download
+from libreseed.swarm.download import Download
 from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming
 from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
+from libreseed.swarm.transfer import LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)

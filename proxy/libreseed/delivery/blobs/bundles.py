@@ -112,7 +112,13 @@ class BundleFetcher:
         is_direct = met.number < DIRECT or not others
         peers = (coming.holder, *others) if is_direct else others
         download = BundleDownload(
-            swarm.session, coming.v2, coming.folder, peers=peers, stall=STALL, choose=coming.choose
+            swarm.session,
+            coming.v2,
+            coming.folder,
+            peers=peers,
+            stall=STALL,
+            length=sum(part.ref.length for part in unclaimed.values()),
+            choose=coming.choose,
         )
         download.introduce(others, met.number, met.count)
         if not is_direct:

@@ -16,11 +16,11 @@ from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
-from libreseed.swarm.download import LARGE
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
+from libreseed.swarm.transfer import LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
