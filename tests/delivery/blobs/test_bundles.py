@@ -1,7 +1,7 @@
 """Many blobs in one torrent: holders are real sessions, found through a real overlay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from libreseed.delivery.blobs import fetcher as fetcher_module
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import IntegrityError
-from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.claims import Claim, HeldBlob
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
@@ -233,6 +233,46 @@ async def test_a_bundle_that_does_not_come(
     assert NOWHERE in torrents
     assert {ref.v2 for ref in refs} <= {*torrents}
     await eventually(lambda: left(fetcher) == [])
+
+
+async def test_holders_are_sought_again_when_a_bundle_that_had_begun_does_not_come(
+    holder: SwarmFetcher,
+    bundler: Bundler,
+    fetcher: SwarmFetcher,
+    tmp_path: Path,
+    stack: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundles, "STALL", 1.0)
+    monkeypatch.setattr(fetcher_module, "_ASK_AGAIN", 0.02)
+    refs = await hold(holder, BLOBS[:2])
+    torrents_held = [make_torrent(holder.seeding.path(ref.sha512), ref.sha512) for ref in refs]
+    members = [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in torrents_held]
+    stalls = Offers(holder.session).offer(members, [tmp_path / "not" / "there" for _ in members])
+    assert stalls
+    bundler.make = lambda *_: [stalls]
+    gone = Overlay(OverlaySettings(p2p_port=9), MemoryStorage())
+    await gone.start()
+    stack.push_async_callback(gone.stop)
+    await gone.bootstrap(["{}:{}".format(*holder.overlay.address)])
+    await gone.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
+    requests = [BlobRequest(ref.sha512) for ref in refs]
+    search, heard = fetcher.overlay.find_holders, set()
+
+    async def while_the_holder_restarts(digest: bytes, *, nearby: bool = False) -> AsyncGenerator[Claim, None]:
+        async for claim in search(digest, nearby=nearby):
+            if nearby or stalls not in seeded(fetcher.session):
+                yield claim
+            elif claim.endpoint[1] == gone.p2p_port:
+                heard.add(digest)
+                yield claim
+
+    monkeypatch.setattr(fetcher.overlay, "find_holders", while_the_holder_restarts)
+    fetching = asyncio.gather(*map(fetcher.fetch, requests))
+    await eventually(lambda: heard == {ref.sha512 for ref in refs})
+    for request in requests:
+        request.started.set()  # as by another bundle of this holder that began to come
+    assert await asyncio.wait_for(fetching, 10) == refs
 
 
 async def test_wrong_bytes_spoil_no_others(

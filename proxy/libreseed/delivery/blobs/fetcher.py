@@ -88,7 +88,7 @@ class _BlobFetch:
         self._changed = asyncio.Event()
         self._asked_all = False
         request.received = self._received
-        self._claims = self._start(self._take_claims())
+        self._claims = self._start(self._take_claims(nearby=True))
 
     async def run(self) -> BlobRef:
         last_error: LibreseedError | None = None
@@ -126,10 +126,10 @@ class _BlobFetch:
     def _received(self) -> int:
         return max((attempt.received for attempt in self._attempts.values()), default=0)
 
-    async def _take_claims(self) -> None:
+    async def _take_claims(self, *, nearby: bool = False) -> None:
         """Take claims for as long as nothing has come: those who answer first may all be gone, and others come back."""
         pause = _ASK_AGAIN
-        await self._ask(nearby=True)
+        await self._ask(nearby=nearby)
         while (self._running or self._waiting) and not self._request.started.is_set():
             await asyncio.sleep(pause)
             if pause > _ASK_AGAIN:  # the first time it may only be slow
@@ -192,8 +192,12 @@ class _BlobFetch:
         try:
             found = await self._fetcher.bundles.fetch(holder, part)
         except LibreseedError:
+            # What has begun comes no longer, so who holds it is asked for again: perhaps the same, who was away.
+            request.started.clear()
             if others := self._bundled.pop(ref):
                 self._offer(ref, others)
+            if self._claims.done():
+                self._claims = self._start(self._take_claims())
             raise
         if isinstance(found, BlobRef):
             return found
