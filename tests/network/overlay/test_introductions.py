@@ -62,3 +62,14 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in (b"one", b"other"):
         book.introduce(key, host(1))
     assert book.count_others(KEY, None) == 0, "the one asked for longest ago made room"
+
+
+def test_a_number_is_below_the_count_when_those_before_have_ceased_to_count() -> None:
+    now = 0.0
+    book = Introductions(lambda: now)
+    book.introduce(KEY, host(1))
+    book.introduce(KEY, host(2))
+    now = LIFETIME * 0.75
+    assert book.introduce(KEY, host(3)).number == 2
+    now = LIFETIME * 1.5
+    assert book.introduce(KEY, host(3)) == Introduction(0, 1), "else no node would read the answer"

@@ -55,7 +55,9 @@ class Introductions:
         askers[asker] = _Asker(number, self._clock())
         while len(askers) > MAX_ASKERS:
             askers.popitem(last=False)
-        return Introduction(number, len(askers), others)
+        # Others with lower numbers may have ceased to count, so the rank among those that do is told.
+        rank = sum(each.number < number for each in askers.values())
+        return Introduction(rank, len(askers), others)
 
     def count_others(self, key: bytes, asker: Endpoint | None) -> int:
         """Return how many others fetch `key`."""
