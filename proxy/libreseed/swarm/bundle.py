@@ -15,8 +15,9 @@ import libtorrent as lt
 
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import NEVER, Session
+from libreseed.swarm.shares import LARGE
 from libreseed.swarm.torrents import real_files
-from libreseed.swarm.transfer import LARGE, Transfer
+from libreseed.swarm.transfer import Transfer
 from libreseed.trust import bencode
 from libreseed.trust.records import Endpoint
 

@@ -7,9 +7,9 @@ import libtorrent as lt
 
 from libreseed.errors import SwarmError
 from libreseed.swarm.session import Session
-from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
+from libreseed.swarm.shares import LARGE, direct_hosts
 from libreseed.swarm.torrents import check_metadata, info_hashes
-from libreseed.swarm.transfer import LARGE, Transfer
+from libreseed.swarm.transfer import Transfer
 from libreseed.trust.records import BlobRef, Endpoint
 
 
@@ -21,7 +21,7 @@ class Download(Transfer):
         self.ref = ref
         self.file = folder / ref.sha512.hex()
         self._by_tcp = ref.length >= LARGE
-        self._direct = DIRECT_LARGE if self._by_tcp else DIRECT
+        self._direct = direct_hosts(ref.length)
         self._read: dict[int, bytes] = {}
 
     @property

@@ -5,7 +5,7 @@ somebody else's tomorrow. It is kept over restarts by `swarm.reputation_keeper`.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cachetools import LRUCache, TTLCache
@@ -53,6 +53,16 @@ class Reputation:
         """A peer has sent bytes of a torrent that was not what it was claimed to be."""
         self._decayed(peer).lies += 1
         self._shunned[peer] = True
+
+    def note_right(self, senders: Mapping[Endpoint, int]) -> None:
+        """What these have sent together, bytes by peer, was right."""
+        for peer, length in senders.items():
+            self.note_delivered(peer, length)
+
+    def note_wrong(self, senders: Iterable[Endpoint]) -> None:
+        """What these have sent together was wrong."""
+        for peer in senders:
+            self.note_lie(peer)
 
     def note_unreached(self, peers: Iterable[Endpoint]) -> None:
         """None of these peers could be reached."""

@@ -4,10 +4,17 @@ The first of them ask it at once, each for another part; the others get all from
 little leaves the holder twice (see `swarm.reserve`).
 """
 
+LARGE = 1 << 20
+"""Bytes from which on they are fetched from many, and by TCP."""
 DIRECT = 1
 """Hosts that ask the holder of a small torrent at once."""
 DIRECT_LARGE = 2
 """Those of a large one: should one leave or be slow, the others have one that is not."""
+
+
+def direct_hosts(length: int) -> int:
+    """Return how many hosts ask the holder of a blob of so many bytes at once."""
+    return DIRECT_LARGE if length >= LARGE else DIRECT
 
 
 def first_share(number: int, direct: int, count: int, pieces: int) -> range:

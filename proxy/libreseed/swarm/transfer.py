@@ -28,8 +28,6 @@ seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes.
 """
 
 
-LARGE = 1 << 20
-"""Bytes from which on they are fetched from many, and by TCP."""
 _LOOK = 0.05
 """Seconds between two looks at a torrent whose holder is held in reserve."""
 

@@ -13,8 +13,7 @@ from libreseed.network.overlay.introductions import Introduction
 from libreseed.swarm.download import Download
 from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming
-from libreseed.swarm.shares import DIRECT, DIRECT_LARGE
-from libreseed.swarm.transfer import LARGE
+from libreseed.swarm.shares import LARGE, direct_hosts
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
@@ -56,8 +55,7 @@ class TorrentAttempt:
         self._turn = TURN
         holder, *others = holders
         fellows = swarm.reputation.reachable(swarm.overlay.awake(introduction.peers))
-        direct = DIRECT_LARGE if ref.length >= LARGE else DIRECT
-        held_back = introduction.number >= direct and bool(fellows)
+        held_back = introduction.number >= direct_hosts(ref.length) and bool(fellows)
         asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
         self._folder = swarm.blobs.incoming_dir()
         self._download = Download(swarm.session, ref=ref, folder=self._folder, peers=asked, stall=STALL)
@@ -133,13 +131,11 @@ class TorrentAttempt:
         (outcome,) = await self._swarm.seeding.add_files([incoming], keep=True)
         if isinstance(outcome, IntegrityError):
             # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
-            for sender in senders:
-                self._swarm.reputation.note_lie(sender)
+            self._swarm.reputation.note_wrong(senders)
             log.warning("%s came with wrong bytes from %s: %s", request.label, ", ".join(map(_text, senders)), outcome)
         if isinstance(outcome, LibreseedError):
             raise outcome
-        for sender, length in senders.items():
-            self._swarm.reputation.note_delivered(sender, length)
+        self._swarm.reputation.note_right(senders)
         return outcome
 
     async def _meet_others(self) -> None:

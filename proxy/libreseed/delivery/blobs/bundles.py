@@ -133,11 +133,9 @@ class BundleFetcher:
                 parts, coming.parts = coming.parts, {}
                 senders = download.senders()
                 if not await self._store(download.files, parts):
-                    for sender in senders:
-                        self._swarm.reputation.note_lie(sender)
+                    self._swarm.reputation.note_wrong(senders)
                     return
-                for sender, length in senders.items():
-                    self._swarm.reputation.note_delivered(sender, length)
+                self._swarm.reputation.note_right(senders)
             coming.goes_on = True
             self._pass_on(coming.v2, download, coming.folder)
 

@@ -20,7 +20,7 @@ from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
-from libreseed.swarm.transfer import LARGE
+from libreseed.swarm.shares import LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
