@@ -3,13 +3,7 @@ import pytest
 from libreseed.accounts import attempts
 from libreseed.accounts.attempts import Attempts
 from libreseed.errors import ForbiddenError
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clock import Clock
 
 
 def test_a_few_are_free_and_then_one_at_a_time() -> None:

@@ -2,13 +2,7 @@ import pytest
 
 from libreseed.accounts.weblogin import LIFETIME, MAX_OPEN, MAX_OPEN_PER_ADDRESS, WebLogins
 from libreseed.errors import NotFoundError, UnavailableError
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clock import Clock
 
 
 def test_the_token_is_for_who_began() -> None:

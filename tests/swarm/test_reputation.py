@@ -2,16 +2,10 @@ import pytest
 
 from libreseed.swarm.reputation import HALF_LIFE, SHUNNED, UNREACHED, Reputation
 from libreseed.trust.records import Endpoint
+from support.clock import Clock
 
 ONE: Endpoint = ("192.0.2.1", 1)
 OTHER: Endpoint = ("192.0.2.2", 2)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

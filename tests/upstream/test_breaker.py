@@ -9,22 +9,16 @@ from libreseed.upstream.breaker import Breaker
 from libreseed.upstream.client import Upstream
 from libreseed.upstream.limits import Limits
 from libreseed.upstream.settings import UpstreamSettings
+from support.clock import Clock
 from upstream.fake_registry import Drop, FakeRegistry, Hang, Reply
 
 LIMITS = Limits(faults=3, pause=5.0, longest_pause=12.0, retries=0, backoff=0.0)
 BODY = b'{"name":"lodash"}'
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

@@ -17,15 +17,9 @@ from libreseed.network.overlay.claims import (
     read_claim,
 )
 from network.helpers import blob
+from support.clock import Clock
 
 PEER = ("10.0.0.1", 4881)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def book(clock: Clock | None = None, **limits: int) -> ClaimBook:

@@ -1,15 +1,9 @@
 import pytest
 
 from libreseed.network.udp.round_trips import MAX_TIMEOUT, MIN_TIMEOUT, SILENCE, RoundTrips
+from support.clock import Clock
 
 NEAR = ("127.0.0.1", 1)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_first_timeout_depends_on_how_far_the_address_is() -> None:

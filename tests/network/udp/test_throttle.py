@@ -1,11 +1,5 @@
 from libreseed.network.udp.throttle import LOCAL_FACTOR, Throttle
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clock import Clock
 
 
 def test_a_stranger_gets_its_rate_and_no_more() -> None:

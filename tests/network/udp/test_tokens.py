@@ -1,11 +1,5 @@
 from libreseed.network.udp.tokens import ROTATION, Tokens
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clock import Clock
 
 
 def test_token_is_good_for_its_address_only() -> None:
