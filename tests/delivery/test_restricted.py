@@ -96,7 +96,7 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         )
         stack.push_async_callback(upstream.close)
         fetcher = make_fetcher(overlay, session, blobs, catalogue)
-        seeding = fetcher.seeding
+        seeding = fetcher.swarm.seeding
         policing = Policing(Policy())
         trust = TrustFile(tmp_path / "trust.json")
         bundled = BundledPackage("1.0.0")
@@ -105,7 +105,7 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
         mirrored: list[str] = []
         sources = PackumentSources(
             store,
-            records=RecordReader(overlay, RecordStore(database), fetcher),
+            records=RecordReader(overlay, RecordStore(database), fetcher, seeding),
             upstream=upstream,
             ownership=ownership,
             on_upstream=lambda packument: mirrored.append(packument.name),

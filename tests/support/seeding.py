@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.store.tables.catalogue import Catalogue
@@ -35,7 +36,11 @@ def make_fetcher(
     held = {} if held is None else held
     offers = Offers(session)
     seeding = Seeding(blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=Told())
-    return SwarmFetcher(overlay, session, blobs=blobs, seeding=seeding, offers=offers, reputation=Reputation())
+    return SwarmFetcher(
+        SwarmParts(
+            overlay=overlay, session=session, blobs=blobs, seeding=seeding, offers=offers, reputation=Reputation()
+        )
+    )
 
 
 def make_seeding(

@@ -1,4 +1,4 @@
-"""Addresses of overlay nodes: reading them, telling local from public ones, and the prefix that quotas count."""
+"""Addresses of nodes: reading and showing them, telling local from public ones, and the prefix that quotas count."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -17,6 +17,20 @@ class Contact:
     ip: str
     port: int
     p2p_port: int
+
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def is_wildcard(host: str) -> bool:
+    """Tell whether a host stands for all addresses of this machine."""
+    return host in _WILDCARDS
+
+
+def show_address(host: str, port: int) -> str:
+    """Return `host:port` or `[IPv6]:port`; a wildcard address becomes the loopback one."""
+    host = _WILDCARDS.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @lru_cache(maxsize=8192)

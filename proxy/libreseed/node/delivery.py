@@ -77,7 +77,7 @@ async def make_metadata(
     ownership = Ownership(stores.publications, trust=stores.trust, upstream=upstream, access=access)
     sources = PackumentSources(
         stores.packuments,
-        records=RecordReader(networks.overlay, stores.records, networks.fetcher),
+        records=RecordReader(networks.overlay, stores.records, networks.fetcher, networks.seeding),
         upstream=upstream,
         ownership=ownership,
         mirrors_needed=settings.mirrors_needed,

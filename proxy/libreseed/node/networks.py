@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from libreseed.config import Settings
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
+from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.errors import NetworkError, SwarmError
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.service import MakeBundles
@@ -44,6 +45,7 @@ class Networks:
     announcing: Announcing
     seeding: Seeding
     fetcher: SwarmFetcher
+    reputation: Reputation
     reputation_keeper: ReputationKeeper
     upstream: Upstream | None
 
@@ -79,7 +81,15 @@ async def open_networks(
     reputation_keeper = ReputationKeeper(reputation, stores.seeders)
     await reputation_keeper.open()
     stack.push_async_callback(reputation_keeper.save)
-    fetcher = SwarmFetcher(overlay, session, blobs=stores.blobs, seeding=seeding, offers=offers, reputation=reputation)
+    swarm = SwarmParts(
+        overlay=overlay,
+        session=session,
+        blobs=stores.blobs,
+        seeding=seeding,
+        offers=offers,
+        reputation=reputation,
+    )
+    fetcher = SwarmFetcher(swarm)
     stack.push_async_callback(fetcher.close)
     return Networks(
         session=session,
@@ -87,6 +97,7 @@ async def open_networks(
         announcing=announcing,
         seeding=seeding,
         fetcher=fetcher,
+        reputation=reputation,
         reputation_keeper=reputation_keeper,
         upstream=upstream,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from libreseed.config import Settings
-from libreseed.node.addresses import is_wildcard
+from libreseed.network.addresses import is_wildcard
 from libreseed.node.networks import Networks
 from libreseed.node.stores import Stores
 from libreseed.packages.access import AccessRules

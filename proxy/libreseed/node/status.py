@@ -6,7 +6,7 @@ from typing import Any
 from libreseed import __version__
 from libreseed.config import Settings
 from libreseed.delivery.sources import SourceCounter
-from libreseed.node.addresses import show_address
+from libreseed.network.addresses import show_address
 from libreseed.node.networks import Networks
 from libreseed.node.publishing import Publishing
 from libreseed.node.stores import Stores
@@ -61,6 +61,6 @@ class NodeStatus:
             ],
             "seeders": [
                 {"peer": show_address(*peer), "verified": int(record.verified), "lies": round(record.lies, 2)}
-                for peer, record in networks.fetcher.reputation.best(_MOST)
+                for peer, record in networks.reputation.best(_MOST)
             ],
         }

@@ -21,7 +21,7 @@ class Download(Transfer):
         self.ref = ref
         self.file = folder / ref.sha512.hex()
         self._by_tcp = ref.length >= LARGE
-        self._direct = direct_hosts(ref.length)
+        self.direct = direct_hosts(ref.length)
         self._read: dict[int, bytes] = {}
 
     @property

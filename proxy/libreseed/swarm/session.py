@@ -37,6 +37,7 @@ _UNANNOUNCED = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
 class _Download(NamedTuple):
     v2: bytes
     by_tcp: bool
+    handler: AlertHandler
 
 
 class Session:
@@ -44,10 +45,9 @@ class Session:
 
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
-        self._handlers: dict[lt.torrent_handle, AlertHandler] = {}
-        """Of the downloads that were not forgotten. libtorrent's own thread ends a removed torrent whenever it gets to
-        it, and from then on using its handle fails: so no other handles than these are used."""
         self._downloads: dict[lt.torrent_handle, _Download] = {}
+        """Those that were not forgotten. libtorrent's own thread ends a removed torrent whenever it gets to it, and
+        from then on using its handle fails: so no other handles than these are used."""
         self._offered_later: dict[bytes, lt.add_torrent_params] = {}
         self._listening: asyncio.Future[None] | None = None
         self._lt: lt.session | None = None
@@ -90,7 +90,7 @@ class Session:
         session, self._lt = self._lt, None
         if session is None or self._reader is None or self._writer is None:
             return
-        for book in (self._handlers, self._downloads, self._offered_later):
+        for book in (self._downloads, self._offered_later):
             book.clear()
         asyncio.get_running_loop().remove_reader(self._reader)
         session.pause()
@@ -180,15 +180,14 @@ class Session:
             handle = self._session.add_torrent(params)
         except RuntimeError as error:
             raise SwarmError(f"Cannot start the torrent {hashes.v2.to_bytes().hex()}: {error}.") from error
-        self._handlers[handle] = handler
-        self._downloads[handle] = _Download(hashes.v2.to_bytes(), by_tcp)
+        self._downloads[handle] = _Download(hashes.v2.to_bytes(), by_tcp, handler)
         self._resume(handle, by_tcp=by_tcp)
         return handle
 
     def add_peers(self, handle: lt.torrent_handle, peers: Iterable[Endpoint], *, at_once: bool = False) -> None:
         """Connect to more peers for a download: at once when there is none yet (see `download`), else within a second.
         With `at_once` the others are connected anew for it."""
-        if handle not in self._handlers:
+        if handle not in self._downloads:
             return
         at_once = at_once or handle.status(0).num_peers == 0  # to pause disconnects those who deliver meanwhile
         if at_once:
@@ -200,17 +199,17 @@ class Session:
 
     def take_rarest_first(self, handle: lt.torrent_handle) -> None:
         """Fetch the rarest pieces of a download first from now on."""
-        if handle in self._handlers:
+        if handle in self._downloads:
             handle.unset_flags(lt.torrent_flags.sequential_download)
 
     def prioritise(self, handle: lt.torrent_handle, priorities: Mapping[int, int], pieces: int) -> None:
         """Set the priorities of the pieces of a download, DEFAULT where nothing is said."""
-        if handle in self._handlers:
+        if handle in self._downloads:
             handle.prioritize_pieces([priorities.get(piece, DEFAULT) for piece in range(pieces)])
 
     def progress(self, handle: lt.torrent_handle) -> Progress:
         """Return how a download stands."""
-        if handle not in self._handlers:
+        if handle not in self._downloads:
             return Progress(0, 0, 0, 0)
         status = handle.status(0)
         pieces = [peer.num_pieces for peer in handle.get_peer_info() if not peer.flags & _CONNECTING]
@@ -218,23 +217,23 @@ class Session:
 
     def senders(self, handle: lt.torrent_handle) -> dict[Endpoint, int]:
         """Return the peers that are connected to a download and have sent bytes of it, and how many."""
-        if handle not in self._handlers:
+        if handle not in self._downloads:
             return {}
         return {(peer.ip[0], peer.ip[1]): peer.total_download for peer in handle.get_peer_info() if peer.total_download}
 
     def read_piece(self, handle: lt.torrent_handle, number: int) -> None:
         """Have a piece of a download read; its handler gets it. Raises SwarmError when the download has ended."""
-        if handle not in self._handlers:
+        if handle not in self._downloads:
             raise SwarmError(f"Piece {number} was wanted of a torrent that has ended.")
         handle.read_piece(number)
 
     def forget(self, handle: lt.torrent_handle, peers: Iterable[Endpoint] = ()) -> None:
         """End a download; its files stay. If it is offered from now on, `peers` are connected to at once, for they
         may still want it."""
-        if self._handlers.pop(handle, None) is None:
+        download = self._downloads.pop(handle, None)
+        if download is None:
             return
         self._session.remove_torrent(handle)
-        download = self._downloads.pop(handle)
         params = self._offered_later.pop(download.v2, None)
         if params is not None:
             params.peers = [*peers]
@@ -272,8 +271,8 @@ class Session:
         if type(alert) in _UNHEARD:
             return
         if isinstance(alert, lt.torrent_alert):
-            if (handler := self._handlers.get(alert.handle)) is not None:
-                handler(alert)
+            if (download := self._downloads.get(alert.handle)) is not None:
+                download.handler(alert)
             elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
                 log.warning("%s", alert.message())
         elif self._listening is None or self._listening.done():

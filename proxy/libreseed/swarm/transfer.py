@@ -42,7 +42,8 @@ class Transfer(ABC):
     """
 
     _announced = True
-    _direct = DIRECT
+    direct = DIRECT
+    """How many hosts ask the holder at once (see `swarm.shares`)."""
     _by_tcp = False
 
     def __init__(
@@ -226,7 +227,7 @@ class Transfer(ABC):
     def _priorities(self, info: lt.torrent_info) -> dict[int, int]:
         """Return the priorities of pieces that are to come earlier or later than others."""
         number, count = self._place
-        return dict.fromkeys(first_share(number, self._direct, count, info.num_pieces()), FIRST)
+        return dict.fromkeys(first_share(number, self.direct, count, info.num_pieces()), FIRST)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while self._error is None and not condition():

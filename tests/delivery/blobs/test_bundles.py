@@ -105,14 +105,14 @@ async def fetcher(tmp_path: Path, stack: AsyncExitStack, holder: SwarmFetcher) -
 def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The v2 infohashes of all that is downloaded; none of a blob may be begun while it may come in a bundle."""
     begun: list[bytes] = []
-    download = fetcher.session.download
+    download = fetcher.swarm.session.download
 
     def noted(hashes: Any, *arguments: Any, **options: Any) -> Any:
-        assert NOWHERE not in seeded(fetcher.session)
+        assert NOWHERE not in seeded(fetcher.swarm.session)
         begun.append(hashes.v2.to_bytes())
         return download(hashes, *arguments, **options)
 
-    monkeypatch.setattr(fetcher.session, "download", noted)
+    monkeypatch.setattr(fetcher.swarm.session, "download", noted)
     return begun
 
 
@@ -128,7 +128,7 @@ async def fetch(fetcher: SwarmFetcher, refs: Sequence[BlobRef]) -> list[BlobRef 
 
 
 def left(fetcher: SwarmFetcher) -> list[Path]:
-    return list((fetcher.blobs.path(NOWHERE).parents[2] / "incoming").iterdir())
+    return list((fetcher.swarm.blobs.path(NOWHERE).parents[2] / "incoming").iterdir())
 
 
 async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
@@ -138,8 +138,8 @@ async def test_many_come_in_one_torrent_and_are_seeded_by_their_own(
     assert await fetch(fetcher, refs) == refs
     assert len({*torrents}) == 1, "perhaps begun anew"
     assert torrents[0] not in {ref.v2 for ref in refs}
-    assert [fetcher.seeding.shared(ref.sha512) for ref in refs] == refs
-    assert seeded(fetcher.session) == {ref.v2 for ref in refs} | {*torrents}, "the bundle goes on for others"
+    assert [fetcher.swarm.seeding.shared(ref.sha512) for ref in refs] == refs
+    assert seeded(fetcher.swarm.session) == {ref.v2 for ref in refs} | {*torrents}, "the bundle goes on for others"
     assert len(left(fetcher)) == 1, "and its files stay as long"
 
 
@@ -257,17 +257,17 @@ async def test_holders_are_sought_again_when_a_bundle_that_had_begun_does_not_co
     await gone.bootstrap(["{}:{}".format(*holder.overlay.address)])
     await gone.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
     requests = [BlobRequest(ref.sha512) for ref in refs]
-    search, heard = fetcher.overlay.find_holders, set()
+    search, heard = fetcher.swarm.overlay.find_holders, set()
 
     async def while_the_holder_restarts(digest: bytes, *, nearby: bool = False) -> AsyncGenerator[Claim, None]:
         async for claim in search(digest, nearby=nearby):
-            if nearby or stalls not in seeded(fetcher.session):
+            if nearby or stalls not in seeded(fetcher.swarm.session):
                 yield claim
             elif claim.endpoint[1] == gone.p2p_port:
                 heard.add(digest)
                 yield claim
 
-    monkeypatch.setattr(fetcher.overlay, "find_holders", while_the_holder_restarts)
+    monkeypatch.setattr(fetcher.swarm.overlay, "find_holders", while_the_holder_restarts)
     fetching = asyncio.gather(*map(fetcher.fetch, requests))
     await eventually(lambda: heard == {ref.sha512 for ref in refs})
     for request in requests:
@@ -300,8 +300,8 @@ async def test_wrong_bytes_spoil_no_others(
     *got, refused = await fetch(fetcher, [*refs, lie.ref])
     assert got == refs
     assert isinstance(refused, IntegrityError)
-    assert fetcher.reputation.is_shunned(("127.0.0.1", holder.session.port))
-    assert not fetcher.blobs.has(digest)
+    assert fetcher.swarm.reputation.is_shunned(("127.0.0.1", holder.session.port))
+    assert not fetcher.swarm.blobs.has(digest)
     await eventually(lambda: left(fetcher) == [])
 
 
@@ -330,6 +330,6 @@ async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, bundler: Bun
     fetching = asyncio.create_task(fetch(fetcher, refs))
     await asked.wait()
     await fetcher.close()
-    assert seeded(fetcher.session) <= {ref.v2 for ref in refs}
+    assert seeded(fetcher.swarm.session) <= {ref.v2 for ref in refs}
     fetching.cancel()
     await asyncio.wait([fetching])

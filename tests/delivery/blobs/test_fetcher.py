@@ -84,33 +84,33 @@ async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.Mon
 
 async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path, upload_limit: int = 0) -> Party:
     party = await Party(root, upload_limit).start(stack)
-    host, port = fetcher.overlay.address
+    host, port = fetcher.swarm.overlay.address
     await party.overlay.bootstrap([f"{host}:{port}"])
     return party
 
 
 def left(fetcher: SwarmFetcher) -> list[Path]:
-    return list((fetcher.blobs.path(DIGEST).parents[2] / "incoming").iterdir())
+    return list((fetcher.swarm.blobs.path(DIGEST).parents[2] / "incoming").iterdir())
 
 
 async def test_by_claim(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
     ref = await (await join(fetcher, stack, tmp_path / "holder")).hold()
     assert await fetcher.fetch(BlobRequest(DIGEST)) == ref
-    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
-    assert fetcher.seeding.shared(DIGEST) == ref
+    assert fetcher.swarm.seeding.path(DIGEST).read_bytes() == DATA
+    assert fetcher.swarm.seeding.shared(DIGEST) == ref
     assert left(fetcher) == []
 
 
 async def test_nobody_has_it(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
     await join(fetcher, stack, tmp_path / "holder")
     searches: list[bytes] = []
-    search = fetcher.overlay.find_holders
+    search = fetcher.swarm.overlay.find_holders
 
     def counted(digest: bytes, *, nearby: bool = False) -> AsyncGenerator[Claim, None]:
         searches.append(digest)
         return search(digest, nearby=nearby)
 
-    fetcher.overlay.find_holders = counted  # type: ignore[method-assign]
+    fetcher.swarm.overlay.find_holders = counted  # type: ignore[method-assign]
     with pytest.raises(NotFoundError, match="Nobody offers"):
         await fetcher.fetch(BlobRequest(DIGEST))
     assert searches == [DIGEST]
@@ -123,8 +123,8 @@ async def test_other_bytes_are_refused_and_their_holder_remembered(
     await liar.hold(DATA[::-1])
     with pytest.raises(IntegrityError):
         await fetcher.fetch(BlobRequest(DIGEST))
-    assert (fetcher.seeding.find(DIGEST), fetcher.blobs.has(DIGEST), left(fetcher)) == (None, False, [])
-    assert fetcher.reputation.is_shunned(("127.0.0.1", liar.session.port))
+    assert (fetcher.swarm.seeding.find(DIGEST), fetcher.swarm.blobs.has(DIGEST), left(fetcher)) == (None, False, [])
+    assert fetcher.swarm.reputation.is_shunned(("127.0.0.1", liar.session.port))
     with pytest.raises(NotFoundError):
         await fetcher.fetch(BlobRequest(DIGEST))
 
@@ -134,7 +134,7 @@ async def test_an_honest_holder_among_liars(fetcher: SwarmFetcher, stack: AsyncE
         await (await join(fetcher, stack, tmp_path / f"liar{number}")).hold(DATA[::-1] + bytes([number]))
     await (await join(fetcher, stack, tmp_path / "honest")).hold()
     await fetcher.fetch(BlobRequest(DIGEST))
-    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+    assert fetcher.swarm.seeding.path(DIGEST).read_bytes() == DATA
 
 
 async def test_who_trickles_gives_way(
@@ -148,11 +148,11 @@ async def test_who_trickles_gives_way(
     await honest.overlay.stop()  # its claim is known, but those of neighbours who answer come before it
     for number in range(2):
         liar = await join(fetcher, stack, tmp_path / f"liar{number}", upload_limit=40_000)
-        fetcher.reputation.note_delivered(("127.0.0.1", liar.session.port), 1 << 30)
+        fetcher.swarm.reputation.note_delivered(("127.0.0.1", liar.session.port), 1 << 30)
         await liar.hold(bytes([number]) * 900_000, length=900_000)
     async with asyncio.timeout(30):
         await fetcher.fetch(BlobRequest(DIGEST))
-    assert fetcher.seeding.path(DIGEST).read_bytes() == DATA
+    assert fetcher.swarm.seeding.path(DIGEST).read_bytes() == DATA
     assert left(fetcher) == []
 
 
@@ -166,7 +166,7 @@ async def test_who_is_only_named_as_a_peer_of_a_wrong_torrent_is_not_shunned(
     request = BlobRequest(DIGEST, wrong, tuple(named))
     with pytest.raises(IntegrityError):
         await fetcher.fetch(request)
-    assert [fetcher.reputation.is_shunned(endpoint) for endpoint in named] == [False, True]
+    assert [fetcher.swarm.reputation.is_shunned(endpoint) for endpoint in named] == [False, True]
 
 
 async def test_what_came_is_seeded_on(fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ async def test_what_came_is_seeded_on(fetcher: SwarmFetcher, stack: AsyncExitSta
     other = Party(tmp_path / "other")
     await other.session.start()
     stack.push_async_callback(other.session.stop)
-    peers = [("127.0.0.1", fetcher.session.port)]
+    peers = [("127.0.0.1", fetcher.swarm.session.port)]
     async with Download(other.session, ref, tmp_path / "got", peers, 10.0) as download:
         await download.complete()
     assert download.file.read_bytes() == DATA
@@ -214,7 +214,7 @@ async def test_a_checked_record_rules_out_other_torrents(
     wanted = BlobRequest(DIGEST, ref, (("127.0.0.1", honest.session.port),), ("pkg", "pkg-1.0.0.tgz"), stream)
     assert await fetcher.fetch(wanted) == ref
     assert wanted.started.is_set()
-    assert not fetcher.reputation.is_shunned(("127.0.0.1", liar.session.port))
+    assert not fetcher.swarm.reputation.is_shunned(("127.0.0.1", liar.session.port))
     assert [stream.written for stream in streams] == [len(DATA)]
     streams[0].close()
 

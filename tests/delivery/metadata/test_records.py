@@ -83,7 +83,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         session = Session(SessionSettings("127.0.0.1"))
         fetcher = make_fetcher(overlays[0], session, blobs, Catalogue(database))
         records = RecordStore(database)
-        yield Desk(RecordReader(overlays[0], records, fetcher), fetcher, records, database, *overlays)
+        yield Desk(
+            RecordReader(overlays[0], records, fetcher, fetcher.swarm.seeding), fetcher, records, database, *overlays
+        )
 
 
 async def test_the_record_of_the_pinned_publisher(desk: Desk) -> None:
@@ -164,7 +166,7 @@ async def test_alone_nothing_is_certain(desk: Desk) -> None:
     await desk.other.stop()
     alone = Overlay(OverlaySettings(), MemoryStorage())
     await alone.start()
-    reader = RecordReader(alone, desk.records, desk.fetcher)
+    reader = RecordReader(alone, desk.records, desk.fetcher, desk.fetcher.swarm.seeding)
     for ask in (reader.by_publisher("pkg", A.public), reader.by_mirrors("pkg", KEYS, 1)):
         with pytest.raises(UnavailableError, match="connected to no other"):
             await ask

@@ -9,11 +9,11 @@ from typing import Any
 from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
+from libreseed.network.addresses import show_address
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.swarm.download import Download
-from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming
-from libreseed.swarm.shares import LARGE, direct_hosts
+from libreseed.swarm.shares import LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
 log = logging.getLogger(__name__)
@@ -54,14 +54,9 @@ class TorrentAttempt:
         self._swarm = swarm
         self._turn = TURN
         holder, *others = holders
-        fellows = swarm.reputation.reachable(swarm.overlay.awake(introduction.peers))
-        held_back = introduction.number >= direct_hosts(ref.length) and bool(fellows)
-        asked = [*fellows, *others] if held_back else [holder, *fellows, *others]
         self._folder = swarm.blobs.incoming_dir()
-        self._download = Download(swarm.session, ref=ref, folder=self._folder, peers=asked, stall=STALL)
-        self._download.introduce(fellows, introduction.number, introduction.count)
-        if held_back:
-            self._download.hold_in_reserve(holder, lambda need: self._note(need, fellows))
+        self._download = Download(swarm.session, ref=ref, folder=self._folder, peers=others, stall=STALL)
+        swarm.ask(self._download, holder, introduction)
 
     @property
     def rank(self) -> tuple[float, int, float]:
@@ -105,7 +100,7 @@ class TorrentAttempt:
     def _judge(self, received: int, *, others_wait: bool) -> None:
         """Raise GaveWayError or UnavailableError when too little has come in this turn; the next one is longer."""
         turn, self._turn = self._turn, min(self._turn * 2, LAST_TURN)
-        slowly = f"{self._request.label} comes too slowly from {', '.join(map(_text, self._holders))}."
+        slowly = f"{self._request.label} comes too slowly from {_names(self._holders)}."
         if turn >= LAST_TURN and received < NOTHING * turn:
             raise UnavailableError(slowly)
         if others_wait and received < SLOWEST * turn:
@@ -132,7 +127,7 @@ class TorrentAttempt:
         if isinstance(outcome, IntegrityError):
             # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
             self._swarm.reputation.note_wrong(senders)
-            log.warning("%s came with wrong bytes from %s: %s", request.label, ", ".join(map(_text, senders)), outcome)
+            log.warning("%s came with wrong bytes from %s: %s", request.label, _names(senders), outcome)
         if isinstance(outcome, LibreseedError):
             raise outcome
         self._swarm.reputation.note_right(senders)
@@ -146,15 +141,11 @@ class TorrentAttempt:
             for holder in [*self._holders]:
                 met = await self._swarm.overlay.join(holder, self._request.digest)
                 if met is not None and self.ref.length >= LARGE:
-                    self._download.introduce(met.peers, met.number, met.count)
+                    self._swarm.meet(self._download, met)
             if self.ref.length < LARGE:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MEET_AGAIN * 8)
-
-    def _note(self, need: Need, fellows: Iterable[Endpoint]) -> None:
-        if need is Need.UNREACHED:
-            self._swarm.reputation.note_unreached(fellows)
 
 
 @contextlib.asynccontextmanager
@@ -168,5 +159,5 @@ async def _companion(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _text(endpoint: Endpoint) -> str:
-    return f"{endpoint[0]}:{endpoint[1]}"
+def _names(peers: Iterable[Endpoint]) -> str:
+    return ", ".join(show_address(*peer) for peer in peers)

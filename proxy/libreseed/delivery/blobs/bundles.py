@@ -5,7 +5,7 @@ next: so there are few torrents when much is wanted, and nothing waits when litt
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
@@ -14,9 +14,7 @@ from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.swarm.bundle import MAX_FILE, BundleDownload
-from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Incoming
-from libreseed.swarm.shares import DIRECT
 from libreseed.trust.records import Endpoint
 
 STALL = 2.0
@@ -107,22 +105,17 @@ class BundleFetcher:
                 await self._swarm.blobs.discard(folder)
 
     async def _download(self, coming: ComingBundle, line: WaitingLine, unclaimed: dict[bytes, Part]) -> None:
-        swarm, met = self._swarm, coming.introduction
-        others = swarm.reputation.reachable(swarm.overlay.awake(met.peers))
-        is_direct = met.number < DIRECT or not others
-        peers = (coming.holder, *others) if is_direct else others
+        swarm = self._swarm
         download = BundleDownload(
             swarm.session,
             coming.v2,
             coming.folder,
-            peers=peers,
+            peers=[],
             stall=STALL,
             length=sum(part.ref.length for part in unclaimed.values()),
             choose=coming.choose,
         )
-        download.introduce(others, met.number, met.count)
-        if not is_direct:
-            download.hold_in_reserve(coming.holder, lambda need: self._note(need, others))
+        swarm.ask(download, coming.holder, coming.introduction)
         coming.claim(line, unclaimed)
         async with download:
             coming.download = download
@@ -138,10 +131,6 @@ class BundleFetcher:
                 self._swarm.reputation.note_right(senders)
             coming.goes_on = True
             self._pass_on(coming.v2, download, coming.folder)
-
-    def _note(self, need: Need, others: Iterable[Endpoint]) -> None:
-        if need is Need.UNREACHED:
-            self._swarm.reputation.note_unreached(others)
 
     async def _store(self, files: Mapping[bytes, Path], parts: Mapping[bytes, Part]) -> bool:
         """Check and store what has come; tell whether none of it was wrong."""

@@ -14,12 +14,6 @@ from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import LibreseedError, NotFoundError
 from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.network.overlay.overlay import Overlay
-from libreseed.store.blobs import BlobStore
-from libreseed.swarm.offers import Offers
-from libreseed.swarm.reputation import Reputation
-from libreseed.swarm.seeding import Seeding
-from libreseed.swarm.session import Session
 from libreseed.swarm.shares import LARGE
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -38,25 +32,9 @@ MAX_BLOB = 2 << 30
 class SwarmFetcher:
     """Fetches blobs into the store and seeds them on."""
 
-    def __init__(
-        self,
-        overlay: Overlay,
-        session: Session,
-        *,
-        blobs: BlobStore,
-        seeding: Seeding,
-        offers: Offers,
-        reputation: Reputation,
-    ) -> None:
-        self.overlay = overlay
-        self.session = session
-        self.blobs = blobs
-        self.seeding = seeding
-        self.reputation = reputation
-        self.parts = SwarmParts(
-            overlay=overlay, session=session, blobs=blobs, seeding=seeding, offers=offers, reputation=reputation
-        )
-        self.bundles = BundleFetcher(self.parts)
+    def __init__(self, swarm: SwarmParts) -> None:
+        self.swarm = swarm
+        self.bundles = BundleFetcher(swarm)
 
     async def close(self) -> None:
         """End what is under way for several at once."""
@@ -79,7 +57,8 @@ class _BlobFetch:
     """One fetch: a claim about a new torrent starts an attempt, a further one about a known torrent adds a holder."""
 
     def __init__(self, fetcher: SwarmFetcher, request: BlobRequest) -> None:
-        self._fetcher = fetcher
+        self._swarm = fetcher.swarm
+        self._bundles = fetcher.bundles
         self._request = request
         self._attempts: dict[BlobRef, TorrentAttempt] = {}
         self._waiting: list[TorrentAttempt] = []
@@ -108,7 +87,7 @@ class _BlobFetch:
                 if self._asked_all:
                     raise last_error or NotFoundError(f"Nobody offers {self._request.label} in the swarm.")
                 # What a neighbour had was no good; others may have better.
-                self._fetcher.overlay.doubt_holder(self._request.digest)
+                self._swarm.overlay.doubt_holder(self._request.digest)
                 self._claims = self._start(self._ask())
             self._changed.clear()
             await self._changed.wait()
@@ -133,21 +112,21 @@ class _BlobFetch:
         while (self._running or self._waiting) and not self._request.started.is_set():
             await asyncio.sleep(pause)
             if pause > _ASK_AGAIN:  # the first time it may only be slow
-                self._fetcher.overlay.doubt_holder(self._request.digest)
+                self._swarm.overlay.doubt_holder(self._request.digest)
             pause = min(pause * 2, _ASK_AGAIN * 8)
             await self._ask()
 
     async def _ask(self, *, nearby: bool = False) -> None:
         self._asked_all |= not nearby
         heard = False
-        holders = self._fetcher.overlay.find_holders(self._request.digest, nearby=nearby)
+        holders = self._swarm.overlay.find_holders(self._request.digest, nearby=nearby)
         async with contextlib.aclosing(holders) as claims:
             async for claim in claims:
                 heard = True
                 ref = BlobRef(claim.v1, claim.v2, claim.length, claim.digest)
                 if self._request.checked is not None and ref != self._request.checked:
                     log.info("A claim by %s about %s contradicts the record.", claim.endpoint, self._request.label)
-                elif claim.length <= MAX_BLOB and not self._fetcher.reputation.is_shunned(claim.endpoint):
+                elif claim.length <= MAX_BLOB and not self._swarm.reputation.is_shunned(claim.endpoint):
                     self._take(ref, claim, nearby=nearby)
         self._asked_all |= not heard  # without a claim nothing ended the search early
 
@@ -169,7 +148,7 @@ class _BlobFetch:
             known.add_holders(holders)
             return
         attempt = self._attempts[ref] = TorrentAttempt(
-            self._request, ref, [*holders], swarm=self._fetcher.parts, introduction=introduction or Introduction()
+            self._request, ref, [*holders], swarm=self._swarm, introduction=introduction or Introduction()
         )
         self._waiting.append(attempt)
         self._start_waiting()
@@ -190,7 +169,7 @@ class _BlobFetch:
         request, holder = self._request, claim.endpoint
         part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.others != 0)
         try:
-            found = await self._fetcher.bundles.fetch(holder, part)
+            found = await self._bundles.fetch(holder, part)
         except LibreseedError:
             # What has begun comes no longer, so who holds it is asked for again: perhaps the same, who was away.
             request.started.clear()
@@ -202,7 +181,7 @@ class _BlobFetch:
         if isinstance(found, BlobRef):
             return found
         if ref.length >= LARGE:
-            found = await self._fetcher.overlay.join(holder, ref.sha512) or found
+            found = await self._swarm.overlay.join(holder, ref.sha512) or found
         self._offer(ref, [holder, *self._bundled.pop(ref)], found)
         return None
 

@@ -1,13 +1,17 @@
-"""What fetching from the swarm needs of the node."""
+"""What fetching from the swarm needs of the node, and whom it asks."""
 
 from dataclasses import dataclass
 
+from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
+from libreseed.swarm.reserve import Need
 from libreseed.swarm.seeding import Seeding
 from libreseed.swarm.session import Session
+from libreseed.swarm.transfer import Transfer
+from libreseed.trust.records import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +25,22 @@ class SwarmParts:
     seeding: Seeding
     offers: Offers
     reputation: Reputation
+
+    def ask(self, transfer: Transfer, holder: Endpoint, met: Introduction) -> None:
+        """Let a transfer, before it begins, ask a holder and those to whom it has introduced us: only the latter as
+        long as they deliver, when enough others ask the holder (see `swarm.shares`)."""
+        others = self.meet(transfer, met)
+        if others and met.number >= transfer.direct:
+            transfer.hold_in_reserve(holder, lambda need: self._note(need, others))
+        else:
+            transfer.add_peers([holder])
+
+    def meet(self, transfer: Transfer, met: Introduction) -> tuple[Endpoint, ...]:
+        """Let a transfer ask those who fetch the same too, and could be reached as far as is known; return them."""
+        others = self.reputation.reachable(self.overlay.awake(met.peers))
+        transfer.introduce(others, met.number, met.count)
+        return others
+
+    def _note(self, need: Need, others: tuple[Endpoint, ...]) -> None:
+        if need is Need.UNREACHED:
+            self.reputation.note_unreached(others)

@@ -22,6 +22,7 @@ from libreseed.errors import (
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.packages.names import key_text
 from libreseed.store.tables.records import RecordStore
+from libreseed.swarm.seeding import Seeding
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import format_key
 from libreseed.trust.records import Record, RecordType, check_fresh, check_succession, read_record
@@ -44,10 +45,11 @@ class RecordReader:
     """Finds records and reads their snapshots, as a reader in the sense of docs/protocol.md, section 4: after the
     overlay has applied refusals 1 to 7, it applies 9, 10 and 8."""
 
-    def __init__(self, overlay: Overlay, store: RecordStore, fetcher: SwarmFetcher) -> None:
+    def __init__(self, overlay: Overlay, store: RecordStore, fetcher: SwarmFetcher, seeding: Seeding) -> None:
         self._overlay = overlay
         self._store = store
         self._fetcher = fetcher
+        self._seeding = seeding
 
     async def by_publisher(self, name: str, key: bytes) -> FoundRecord:
         """Return the record of `name` by the publisher that it is pinned to.
@@ -118,9 +120,9 @@ class RecordReader:
         ref = record.snapshot
         if ref.length > MAX_DOCUMENT:  # docs/protocol.md, section 5, "Reading", refusal 1
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
-        if not await self._fetcher.seeding.check(ref.sha512):
+        if not await self._seeding.check(ref.sha512):
             await self._fetcher.fetch(BlobRequest(ref.sha512, ref, record.reachable_seeders, shared=shared))
-        file = self._fetcher.seeding.path(ref.sha512)
+        file = self._seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 
     async def drop_superseded(self, found: FoundRecord) -> None:
@@ -130,7 +132,7 @@ class RecordReader:
             return
         own = await self._store.find_signed(found.record.name)
         if own is None or own.snapshot != old:
-            await self._fetcher.seeding.drop(old)
+            await self._seeding.drop(old)
 
     async def _find(self, name: str, kind: RecordType, keys: Collection[bytes]) -> list[FoundRecord]:
         found: list[FoundRecord] = []
