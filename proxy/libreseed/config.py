@@ -38,6 +38,7 @@ class Settings:
 
     `p2p_host` is the address that the overlay and BitTorrent listen on; `host` is HTTP's. `hedge` is the seconds
     that the swarm has before the upstream is asked too, `max_age` those in which a packument from there is fresh.
+    `upload_limit` and `download_limit` are the bytes a second to and from other nodes, 0 for no limit.
     `share` is whether what comes from the upstream is seeded; `mirrors_needed` how many trusted mirrors must agree.
     `policy` is the table that `packages.policy` reads; `minimum_release_age`, such as `7d`, stands before its own.
     `access` and `groups` are the tables that `packages.access` reads.
@@ -53,6 +54,8 @@ class Settings:
     bootstrap: tuple[str, ...] = ()
     mainline: bool = False
     lan: bool = True
+    upload_limit: int = 0
+    download_limit: int = 0
     share: bool = True
     allow_hosts: tuple[str, ...] = ()
     mirrors_needed: int = 1

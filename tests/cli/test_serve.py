@@ -38,3 +38,11 @@ def test_a_wrong_table_is_named_with_its_file(config: Path, monkeypatch: pytest.
     with pytest.raises(ConfigError, match=r'access\."@acme/\*"\.read must be a list') as caught:
         settings_of(config, monkeypatch)
     assert str(config) in caught.value.message
+
+
+def test_limits_in_the_words_of_users(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text("upload-limit = '2M'\ndownload-limit = 5000\n")
+    settings = settings_of(config, monkeypatch, "--upload-limit", "500K")
+    assert (settings.upload_limit, settings.download_limit) == (500 << 10, 5000)
+    shown = CliRunner().invoke(serve_command, ["--upload-limit", "fast"])
+    assert "Invalid value for '--upload-limit': 'fast' is no rate. Write bytes a second" in shown.output

@@ -20,10 +20,11 @@ def nodes(tmp_path: Path) -> Iterator[Nodes]:
 
 
 def test_status_of_a_node(nodes: Nodes) -> None:
-    node = nodes.start("node", "--upstream", "none")
+    node = nodes.start("node", "--upstream", "none", "--upload-limit", "500K")
     shown = CliRunner().invoke(status_command, ["--registry", node.url], catch_exceptions=False)
     assert node.publisher() in shown.output
     assert "0 other nodes known" in shown.output
+    assert "upload 0.512 MB/s" in shown.output
     printed = CliRunner().invoke(status_command, ["--json", "--registry", node.url], catch_exceptions=False)
     assert json.loads(printed.output).keys() == node.status().keys()
 

@@ -20,8 +20,8 @@ async def start_session() -> AsyncIterator[StartSession]:
     """Start sessions on loopback; all are stopped at the end."""
     sessions: list[Session] = []
 
-    async def start(port: int = 0, upload_limit: int = 0) -> Session:
-        session = Session(SessionSettings("127.0.0.1", port, upload_limit=upload_limit))
+    async def start(port: int = 0, **limits: int) -> Session:
+        session = Session(SessionSettings("127.0.0.1", port, **limits))
         await session.start()
         sessions.append(session)
         return session

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from libreseed.cli.options import root_option, upstream_option
+from libreseed.cli.rates import read_rate
 from libreseed.config import DEFAULT_PORT, Settings, read_config
 from libreseed.errors import ConfigError
 from libreseed.node.node import Node
@@ -109,6 +110,24 @@ def _load_config(context: click.Context, _: click.Parameter, file: Path | None) 
     show_default=True,
     envvar="LIBRESEED_LAN",
     help="Find peers in the local network by multicast.",
+)
+@click.option(
+    "--upload-limit",
+    type=read_rate,
+    metavar="RATE",
+    default="0",
+    show_default="none",
+    envvar="LIBRESEED_UPLOAD_LIMIT",
+    help="Bytes a second that go to other nodes, such as 500K or 5M.",
+)
+@click.option(
+    "--download-limit",
+    type=read_rate,
+    metavar="RATE",
+    default="0",
+    show_default="none",
+    envvar="LIBRESEED_DOWNLOAD_LIMIT",
+    help="Bytes a second that come from other nodes; what an upstream sends does not count.",
 )
 @click.option(
     "--share/--no-share",

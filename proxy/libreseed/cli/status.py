@@ -34,6 +34,7 @@ def status_command(as_json: bool, peers: bool, registry: str) -> None:
         "Publisher key": status["publisher"],
         "Overlay": f"{status['overlay']}, {status['peers']['overlay']} other nodes known",
         "BitTorrent": f"{status['p2p']}, {status['peers']['bittorrent']} peers connected now",
+        "Limits": ", ".join(f"{way} {rate / 1e6:g} MB/s" for way, rate in status["limits"].items() if rate) or "none",
         "Store": f"{status['store']['tarballs']} tarballs of {status['store']['packages']} packages,"
         f" {status['store']['bytes'] / 1e6:.1f} MB with their metadata",
         "Served": served.replace("from the stale", "stale") or "nothing yet",

@@ -13,6 +13,7 @@ from libreseed.errors import NetworkError, SwarmError
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.service import MakeBundles
 from libreseed.network.overlay.settings import OverlaySettings
+from libreseed.node.bandwidth import Bandwidth
 from libreseed.node.stores import Stores
 from libreseed.node.upstream import open_upstream
 from libreseed.publishing.announcing import Announcing
@@ -38,7 +39,8 @@ P2P, OVERLAY = "p2p", "overlay"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
-    """The running networks of one node. The caller has to run `announcing`, and to open `seeding`."""
+    """The running networks of one node. The caller has to run `announcing`, `reputation_keeper` and `bandwidth`,
+    and to open `seeding`."""
 
     session: Session
     overlay: Overlay
@@ -47,6 +49,7 @@ class Networks:
     fetcher: SwarmFetcher
     reputation: Reputation
     reputation_keeper: ReputationKeeper
+    bandwidth: Bandwidth
     upstream: Upstream | None
 
 
@@ -99,6 +102,7 @@ async def open_networks(
         fetcher=fetcher,
         reputation=reputation,
         reputation_keeper=reputation_keeper,
+        bandwidth=Bandwidth(overlay, session, upload=settings.upload_limit, download=settings.download_limit),
         upstream=upstream,
     )
 
@@ -109,7 +113,13 @@ async def start_session(settings: Settings, ports: PortStore) -> Session:
     async def start(port: int) -> Session:
         session = Session(
             SessionSettings(
-                settings.p2p_host, port, dht=settings.mainline, lan=settings.lan, port_mapping=settings.mainline
+                settings.p2p_host,
+                port,
+                dht=settings.mainline,
+                lan=settings.lan,
+                port_mapping=settings.mainline,
+                upload_limit=settings.upload_limit,
+                download_limit=settings.download_limit,
             )
         )
         await session.start()

@@ -73,6 +73,7 @@ class Node:
         await networks.seeding.open(await find_withheld(access, stores.catalogue, stores.records))
         tasks.start(networks.announcing.run())
         tasks.start(networks.reputation_keeper.run())
+        tasks.start(networks.bandwidth.run())
         tasks.start(publishing.mirroring.run((metadata.packuments, tarballs)))
         tasks.start(publishing.signer.run())
         tasks.start(publishing.releases.resume())

@@ -43,6 +43,7 @@ class NodeStatus:
             "overlay": show_address(*networks.overlay.address),
             "p2p": show_address(self._settings.p2p_host, networks.session.port),
             "peers": {"overlay": networks.overlay.peers, "bittorrent": networks.session.peers},
+            "limits": {"upload": self._settings.upload_limit, "download": self._settings.download_limit},
             "store": {
                 "packages": catalogue.packages,
                 "tarballs": catalogue.tarballs,

@@ -13,7 +13,7 @@ import libtorrent as lt
 from libreseed.errors import SwarmError
 from libreseed.swarm.ports import PORT_TRIES, free_port
 from libreseed.swarm.reserve import Progress
-from libreseed.swarm.settings import SessionSettings, libtorrent_settings
+from libreseed.swarm.settings import SessionSettings, make_session
 from libreseed.swarm.torrents import Torrent, real_files
 from libreseed.swarm.transfers import ActiveTransfer, active_transfers
 from libreseed.trust.records import Endpoint
@@ -73,7 +73,7 @@ class Session:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
-        session = await asyncio.to_thread(_make_session, self._settings, port)
+        session = await asyncio.to_thread(make_session, self._settings, port)
         self._lt = session
         loop.add_reader(self._reader, self._read_alerts)
         session.set_alert_fd(self._writer.fileno())
@@ -109,6 +109,17 @@ class Session:
     def peers(self) -> int:
         """How many peers are connected now, over all torrents."""
         return sum(status.num_peers for status in self._session.get_torrent_status(lambda status: status.num_peers > 0))
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Bytes a second that may be sent, and received, 0 for no limit."""
+        settings = self._session.get_settings()
+        return settings["upload_rate_limit"], settings["download_rate_limit"]
+
+    def limit(self, *, upload: int, download: int) -> None:
+        """Limit what is sent and received from now on, in bytes a second, 0 for no limit. Peers of the local network
+        are limited only if the session was started with a limit."""
+        self._session.apply_settings({"upload_rate_limit": upload, "download_rate_limit": download})
 
     def transfers(self) -> list[ActiveTransfer]:
         """Return the torrents that send or receive now."""
@@ -283,16 +294,3 @@ class Session:
             self._listening.set_exception(
                 SwarmError(f"BitTorrent: {alert.message()}.", hint="Choose another --p2p-port.")
             )
-
-
-def _make_session(settings: SessionSettings, port: int) -> lt.session:
-    params = lt.session_params()
-    params.settings = libtorrent_settings(settings, port)
-    session = lt.session(params)
-    if settings.upload_limit:
-        # libtorrent leaves peers of the local network out of its limits, unless all are in the one global class.
-        everybody = lt.ip_filter()
-        for first, last in (("0.0.0.0", "255.255.255.255"), ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")):  # noqa: S104
-            everybody.add_rule(first, last, 1 << lt.session.global_peer_class_id)
-        session.set_peer_class_filter(everybody)
-    return session

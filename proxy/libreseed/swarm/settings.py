@@ -1,4 +1,4 @@
-"""What a BitTorrent session is told to be like."""
+"""Makes a libtorrent session as it is to be."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +25,11 @@ class SessionSettings:
     lan: bool = False
     port_mapping: bool = False
     upload_limit: int = 0
+    download_limit: int = 0
     """Bytes a second, 0 for no limit."""
 
 
-def libtorrent_settings(settings: SessionSettings, port: int) -> Any:
-    """Return what libtorrent is told, so that it listens on this port (libtorrent's settings_pack)."""
+def _settings_pack(settings: SessionSettings, port: int) -> Any:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "listen_interfaces": f"{host}:{port}",
@@ -59,6 +59,7 @@ def libtorrent_settings(settings: SessionSettings, port: int) -> Any:
         "listen_queue_size": 500,
         "max_metadata_size": MAX_METADATA,
         "upload_rate_limit": settings.upload_limit,
+        "download_rate_limit": settings.download_limit,
         # Several nodes behind one address (one machine, one NAT) are the rule here.
         "allow_multiple_connections_per_ip": True,
         "dht_restrict_routing_ips": False,
@@ -79,3 +80,17 @@ def libtorrent_settings(settings: SessionSettings, port: int) -> Any:
         "peer_timeout": 6,
         "no_atime_storage": True,
     }
+
+
+def make_session(settings: SessionSettings, port: int) -> lt.session:
+    """Return a libtorrent session that listens on this port. To be called in a thread: it takes its time."""
+    params = lt.session_params()
+    params.settings = _settings_pack(settings, port)
+    session = lt.session(params)
+    if settings.upload_limit or settings.download_limit:
+        # libtorrent leaves peers of the local network out of its limits, unless all are in the one global class.
+        everybody = lt.ip_filter()
+        for first, last in (("0.0.0.0", "255.255.255.255"), ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")):  # noqa: S104
+            everybody.add_rule(first, last, 1 << lt.session.global_peer_class_id)
+        session.set_peer_class_filter(everybody)
+    return session

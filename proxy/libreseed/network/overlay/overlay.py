@@ -125,6 +125,11 @@ class Overlay:
         return len(self._running.neighbours.table) if self._running else 0
 
     @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes of all messages so far: sent, and received."""
+        return self._parts.wire.sent, self._parts.wire.received
+
+    @property
     def held(self) -> tuple[int, int]:
         """How many records and how many claims of others we hold."""
         return len(self._parts.records), len(self._parts.claims)

@@ -66,6 +66,9 @@ class Wire(RPCProtocol):  # type: ignore[misc]  # rpcudp has no type hints
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._ipv6 = False
+        self.sent = 0
+        self.received = 0
+        """Bytes of all datagrams."""
 
     def __getattr__(self, name: str) -> Any:
         # rpcudp turns every unknown attribute into a remote call; a misspelt one must fail instead.
@@ -153,6 +156,7 @@ class Wire(RPCProtocol):  # type: ignore[misc]  # rpcudp has no type hints
             return
         try:
             self.transport.sendto(datagram, (ip, port))
+            self.sent += len(datagram)
         except (OSError, ValueError) as error:
             log.debug("Could not send to %s:%d: %s", *address, error)
 
@@ -160,6 +164,7 @@ class Wire(RPCProtocol):  # type: ignore[misc]  # rpcudp has no type hints
         log.debug("The network reports: %s", exc)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.received += len(data)
         if not _HEAD < len(data) <= MAX_DATAGRAM or self._closed:
             return
         address = (canonical_ip(addr[0]), addr[1])
