@@ -40,7 +40,7 @@ def test_what_was_measured_of_others(nodes: Nodes, tmp_path: Path) -> None:
     answer = taker.get(packages[0].path, **{"pacote-integrity": packages[0].integrity})
     assert (answer.status, answer.source) == (200, "swarm")
     (seeder,) = taker.status()["seeders"]
-    assert (seeder["peer"], seeder["lies"]) == (giver.status()["p2p"], 0)
+    assert (seeder["peer"], seeder["lies"], seeder["failed"]) == (giver.status()["p2p"], 0, 0)
     assert seeder["verified"] >= 200_000
     shown = CliRunner().invoke(status_command, ["--peers", "--registry", taker.url], catch_exceptions=False)
     assert f"{seeder['peer']:24}" in shown.output

@@ -192,6 +192,24 @@ async def test_damaged_pieces_are_not_taken(start_session: StartSession, tmp_pat
     assert len(got) <= 200_000
 
 
+async def test_it_is_told_who_sends_wrong_pieces(start_session: StartSession, tmp_path: Path) -> None:
+    seeder, first, leecher = [await start_session() for _ in range(3)]
+    torrent = torrent_of(tmp_path / "seed")
+    seeder.seed(torrent, tmp_path / "seed")
+    # libtorrent checks what it seeds when that is asked for first, and sends what it says from then on.
+    assert await fetch(first, torrent.ref, tmp_path / "first", [endpoint(seeder)]) == DATA
+    await first.stop()
+    with (tmp_path / "seed" / NAME).open("r+b") as file:
+        file.write(bytes(len(DATA)))
+    (tmp_path / "got").mkdir()
+    told: list[Endpoint] = []
+    with pytest.raises(UnavailableError):
+        async with Download(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)], 1.5) as download:
+            download.tell_of_bans(told.append)
+            await download.complete()
+    assert {*told} == {endpoint(seeder)}
+
+
 async def test_an_honest_seeder_beside_a_damaged_one(start_session: StartSession, tmp_path: Path) -> None:
     honest, damaged, leecher = [await start_session() for _ in range(3)]
     torrent = torrent_of(tmp_path / "seed")

@@ -1,6 +1,6 @@
 import pytest
 
-from libreseed.swarm.reputation import HALF_LIFE, SHUNNED, UNREACHED, Reputation
+from libreseed.swarm.reputation import HALF_LIFE, SHUNNED, UNREACHED, Measured, Reputation
 from libreseed.trust.records import Endpoint
 from support.clock import Clock
 
@@ -51,8 +51,14 @@ def test_a_lie_counts_less_in_time(reputation: Reputation, clock: Clock) -> None
 def test_what_is_taken_up_has_aged_and_gives_way_to_what_is_known(reputation: Reputation) -> None:
     reputation.note_delivered(ONE, 7)
     for peer in (ONE, OTHER):
-        reputation.restore(peer, verified=100, lies=2, age=HALF_LIFE)
-    assert [(peer, each.verified, each.lies) for peer, each in reputation.best(9)] == [(ONE, 7, 0), (OTHER, 50, 1)]
+        reputation.restore(peer, Measured(verified=100, lies=2, looks=8, up=4, latency=0.1), HALF_LIFE)
+    assert (
+        reputation.best(9)
+        == [
+            (OTHER, Measured(verified=50, lies=1, looks=4, up=2, latency=0.1)),
+            (ONE, Measured(verified=7)),
+        ][::-1]
+    )
 
 
 def test_who_could_not_be_reached_is_left_out_until_it_delivers(reputation: Reputation, clock: Clock) -> None:
@@ -62,3 +68,28 @@ def test_who_could_not_be_reached_is_left_out_until_it_delivers(reputation: Repu
     assert reputation.reachable([ONE, OTHER]) == (OTHER,)
     clock.now = UNREACHED
     assert reputation.reachable([ONE, OTHER]) == (ONE, OTHER)
+
+
+def test_who_sent_wrong_pieces_is_shunned_and_asked_last(reputation: Reputation) -> None:
+    reputation.note_delivered(ONE, 1 << 30)
+    reputation.note_failed(ONE)
+    assert reputation.is_shunned(ONE)
+    assert reputation.rank(ONE) > reputation.rank(OTHER)
+
+
+def test_who_is_there_more_often_is_asked_first(reputation: Reputation) -> None:
+    for peer in (ONE, OTHER):
+        reputation.note_delivered(peer, 100)
+    for latency in (0.01, None, None, 0.02):
+        reputation.note_look(ONE, latency)
+    reputation.note_look(OTHER, 0.5)
+    assert sorted([ONE, OTHER], key=reputation.rank) == [OTHER, ONE]
+    measured = dict(reputation.best(9))
+    assert [(measured[peer].uptime, measured[peer].latency) for peer in (ONE, OTHER)] == [(0.5, 0.02), (1.0, 0.5)]
+
+
+def test_nothing_is_kept_of_a_stranger_who_is_there(reputation: Reputation) -> None:
+    reputation.note_look(ONE, 0.01)
+    assert reputation.best(9) == []
+    reputation.note_delivered(ONE, 1)
+    assert [each.uptime for _, each in reputation.best(9)] == [None]

@@ -49,9 +49,7 @@ def status_command(as_json: bool, peers: bool, registry: str) -> None:
         click.echo(_transfer(each))
     if peers:
         for each in status["seeders"]:
-            click.echo(
-                f"{each['peer']:24}{each['verified'] / 1e6:9.1f} MB verified, {each['lies']:g} times wrong bytes"
-            )
+            click.echo(_seeder(each))
         if not status["seeders"]:
             click.echo("Nothing has come from other nodes yet.")
 
@@ -62,6 +60,16 @@ def _transfer(transfer: dict[str, Any]) -> str:
     rates = f"{transfer['down'] / 1e6:.1f} MB/s in, {transfer['up'] / 1e6:.1f} MB/s out"
     size = f"{transfer['length'] / 1e6:.1f} MB"
     return f"{'Transfer:':15}{name}, {size}, {transfer['peers']} peers: {rates}, {transfer['copies']:.2f} copies sent"
+
+
+def _seeder(seeder: dict[str, Any]) -> str:
+    """Return one line about what was measured of another node."""
+    latency = "" if seeder["latency"] is None else f", {seeder['latency'] * 1000:.1f} ms away"
+    uptime = "" if seeder["uptime"] is None else f", there {seeder['uptime']:.0%} of the time"
+    wrong = seeder["failed"] + seeder["lies"]
+    return (
+        f"{seeder['peer']:24}{seeder['verified'] / 1e6:9.1f} MB verified, {wrong:g} times wrong bytes{latency}{uptime}"
+    )
 
 
 def _upstream(state: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ async def open_networks(
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
     reputation = Reputation()
-    reputation_keeper = ReputationKeeper(reputation, stores.seeders)
+    reputation_keeper = ReputationKeeper(reputation, stores.seeders, overlay.latencies)
     await reputation_keeper.open()
     stack.push_async_callback(reputation_keeper.save)
     swarm = SwarmParts(

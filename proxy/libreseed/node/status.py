@@ -10,7 +10,9 @@ from libreseed.network.addresses import show_address
 from libreseed.node.networks import Networks
 from libreseed.node.publishing import Publishing
 from libreseed.node.stores import Stores
+from libreseed.swarm.reputation import Measured
 from libreseed.trust.keys import format_key
+from libreseed.trust.records import Endpoint
 
 _MOST = 50
 """Transfers, and other nodes, that are shown."""
@@ -60,8 +62,16 @@ class NodeStatus:
             "transfers": [
                 {**asdict(each), "copies": round(each.copies, 2)} for each in networks.session.transfers()[:_MOST]
             ],
-            "seeders": [
-                {"peer": show_address(*peer), "verified": int(record.verified), "lies": round(record.lies, 2)}
-                for peer, record in networks.reputation.best(_MOST)
-            ],
+            "seeders": [_seeder(peer, measured) for peer, measured in networks.reputation.best(_MOST)],
         }
+
+
+def _seeder(peer: Endpoint, measured: Measured) -> dict[str, Any]:
+    return {
+        "peer": show_address(*peer),
+        "verified": int(measured.verified),
+        "failed": round(measured.failed, 2),
+        "lies": round(measured.lies, 2),
+        "latency": round(measured.latency, 4) or None,
+        "uptime": None if measured.uptime is None else round(measured.uptime, 3),
+    }

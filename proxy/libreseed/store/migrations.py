@@ -117,6 +117,12 @@ _STEPS = (
         PRIMARY KEY (ip, port)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE seeders ADD COLUMN failed REAL NOT NULL DEFAULT 0;
+    ALTER TABLE seeders ADD COLUMN looks REAL NOT NULL DEFAULT 0;
+    ALTER TABLE seeders ADD COLUMN up REAL NOT NULL DEFAULT 0;
+    ALTER TABLE seeders ADD COLUMN latency REAL NOT NULL DEFAULT 0;
+    """,
 )
 
 

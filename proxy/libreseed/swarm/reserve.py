@@ -4,9 +4,18 @@ As long as a host has whatever those others have, only the holder's link limits 
 make it send everything twice. It is asked when they do not deliver.
 """
 
+import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from libreseed.trust.records import Endpoint
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.05
+"""Seconds between two looks at a torrent whose holder is held in reserve."""
 CONNECT = 0.15
 """Seconds in which one of the others must be connected."""
 BEHIND = 0.5
@@ -64,3 +73,37 @@ class Reserve:
         if now - self._heard_at > SILENT:
             return Need.SILENT
         return Need.TURN if waited > TURN * self._number else None
+
+
+class HeldInReserve:
+    """The `holder` of a torrent that is not asked yet; `on_need` is told why it is."""
+
+    def __init__(self, holder: Endpoint, on_need: Callable[[Need], None]) -> None:
+        self.holder = holder
+        self._on_need = on_need
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, number: int, progress: Callable[[], Progress | None], ask: Callable[[], None]) -> None:
+        """See from time to time whether the holder is needed by host `number`, and then call `ask`, once; end when
+        there is no progress to be seen any more."""
+        loop = asyncio.get_running_loop()
+        reserve = Reserve(number, loop.time())
+
+        def look() -> None:
+            now = progress()
+            if now is None:
+                return
+            need = reserve.need(now, loop.time())
+            if need is None:
+                self._timer = loop.call_later(LOOK, look)
+                return
+            log.info("The holder %s:%d is asked too: %s (%s).", *self.holder, need, now)
+            self._on_need(need)
+            ask()
+
+        look()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None:
+            self._timer.cancel()

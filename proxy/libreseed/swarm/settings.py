@@ -10,6 +10,7 @@ _ALERTS = (
     | lt.alert.category_t.status_notification
     | lt.alert.category_t.storage_notification
     | lt.alert.category_t.piece_progress_notification
+    | lt.alert.category_t.peer_notification
 )
 MAX_METADATA = 1 << 20
 """Bytes of torrent metadata taken from a peer; 512 pieces need some 50 KB."""

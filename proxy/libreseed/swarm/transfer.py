@@ -10,7 +10,7 @@ from typing import Self
 import libtorrent as lt
 
 from libreseed.errors import SwarmError, UnavailableError
-from libreseed.swarm.reserve import Need, Reserve
+from libreseed.swarm.reserve import HeldInReserve, Need, Progress
 from libreseed.swarm.session import FIRST, Session
 from libreseed.swarm.shares import DIRECT, first_share
 from libreseed.trust.records import Endpoint
@@ -26,10 +26,6 @@ and first among many who fetch the same, whose pieces come when others have them
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes.
 """
-
-
-_LOOK = 0.05
-"""Seconds between two looks at a torrent whose holder is held in reserve."""
 
 
 class Transfer(ABC):
@@ -52,8 +48,8 @@ class Transfer(ABC):
         self.peers: set[Endpoint] = set(peers)
         self._place = (0, 1)
         self._fellows: set[Endpoint] = set()
-        self._reserved: Endpoint | None = None
-        self._on_need: Callable[[Need], None] = lambda _: None
+        self._reserve: HeldInReserve | None = None
+        self._on_ban: Callable[[Endpoint], None] = lambda _: None
         self._session = session
         self._hashes = hashes
         self._folder = folder
@@ -71,15 +67,14 @@ class Transfer(ABC):
         self._received = 0
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
-        self._looking: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         self._progressed = asyncio.get_running_loop().time()
-        if self._reserved is None:
+        if self._reserve is None:
             self._start(_FIRST_RETRY)
         else:
             self._start(_FLEET_RETRY)
-            self._look(Reserve(self._place[0], self._progressed))
+            self._reserve.watch(self._place[0], self._look, self._ask_reserved)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,7 +103,7 @@ class Transfer(ABC):
 
     def add_peers(self, peers: Iterable[Endpoint]) -> None:
         """Ask further peers, but for one that is held in reserve."""
-        self._add_peers(set(peers) - {self._reserved})
+        self._add_peers({*peers} - {self._reserve.holder} if self._reserve else {*peers})
 
     def introduce(self, peers: Iterable[Endpoint], number: int, count: int) -> None:
         """Ask those who fetch the same too. As host `number` of `count` this one begins with another part than they do,
@@ -123,11 +118,14 @@ class Transfer(ABC):
         if self._info is not None:
             self._prioritise(self._info)
 
+    def tell_of_bans(self, on_ban: Callable[[Endpoint], None]) -> None:
+        """Call this with each peer that is asked no longer because its pieces were not of the torrent."""
+        self._on_ban = on_ban
+
     def hold_in_reserve(self, holder: Endpoint, on_need: Callable[[Need], None]) -> None:
         """Ask this one only when the others do not deliver (see `swarm.reserve`); `on_need` is then told why. To be
         called before the transfer begins."""
-        self._reserved = holder
-        self._on_need = on_need
+        self._reserve = HeldInReserve(holder, on_need)
 
     @property
     def received(self) -> int:
@@ -168,25 +166,19 @@ class Transfer(ABC):
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
 
-    def _look(self, reserve: Reserve) -> None:
-        """See from time to time whether the holder in reserve is needed."""
-        if self._handle is None or self._reserved is None:
-            return
-        loop = asyncio.get_running_loop()
-        progress = self._session.progress(self._handle)
-        need = reserve.need(progress, loop.time())
-        if need is None:
-            self._looking = loop.call_later(_LOOK, self._look, reserve)
-            return
-        log.info("The holder of %s is asked too: %s (%s).", self.label, need, progress)
-        self._on_need(need)
-        holder, self._reserved = self._reserved, None
-        self._add_peers({holder}, at_once=True)
+    def _look(self) -> Progress | None:
+        return self._session.progress(self._handle) if self._handle is not None else None
+
+    def _ask_reserved(self) -> None:
+        reserve, self._reserve = self._reserve, None
+        if reserve is not None:
+            self._add_peers({reserve.holder}, at_once=True)
 
     def _stop_looking(self) -> None:
-        for timer in (self._retry, self._looking):
-            if timer is not None:
-                timer.cancel()
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._reserve is not None:
+            self._reserve.stop()
 
     def _leave(self) -> None:
         if self._retry is not None:
@@ -266,6 +258,9 @@ class Transfer(ABC):
                     alert.handle.flush_cache()
                     return
                 self._flushed = True
+            case lt.peer_ban_alert():
+                self._on_ban((alert.endpoint[0], alert.endpoint[1]))
+                return
             case lt.torrent_error_alert() | lt.file_error_alert() | lt.metadata_failed_alert():
                 self._error = SwarmError(f"The torrent of {self.label} failed: {alert.message()}.")
             case lt.torrent_conflict_alert():

@@ -68,7 +68,7 @@ async def open_fetcher(
     overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage(), bundle=bundler)
     await overlay.start()
     stack.push_async_callback(overlay.stop)
-    await overlay.bootstrap("{}:{}".format(*other.overlay.address) for other in known)
+    await overlay.bootstrap("{}:{}".format(*other.swarm.overlay.address) for other in known)
     database = await Database.open(root / "libreseed.db")
     stack.push_async_callback(database.close)
     blobs = BlobStore(root / ".swarm")
@@ -117,8 +117,8 @@ def torrents(fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch) -> list[byt
 
 
 async def hold(holder: SwarmFetcher, blobs: Sequence[bytes] = BLOBS) -> list[BlobRef]:
-    refs = [await holder.seeding.add_bytes(data, sha512(data), shared=True) for data in blobs]
-    await holder.overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
+    refs = [await holder.swarm.seeding.add_bytes(data, sha512(data), shared=True) for data in blobs]
+    await holder.swarm.overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
     return refs
 
 
@@ -246,15 +246,15 @@ async def test_holders_are_sought_again_when_a_bundle_that_had_begun_does_not_co
     monkeypatch.setattr(bundles, "STALL", 1.0)
     monkeypatch.setattr(fetcher_module, "_ASK_AGAIN", 0.02)
     refs = await hold(holder, BLOBS[:2])
-    torrents_held = [make_torrent(holder.seeding.path(ref.sha512), ref.sha512) for ref in refs]
+    torrents_held = [make_torrent(holder.swarm.seeding.path(ref.sha512), ref.sha512) for ref in refs]
     members = [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in torrents_held]
-    stalls = Offers(holder.session).offer(members, [tmp_path / "not" / "there" for _ in members])
+    stalls = Offers(holder.swarm.session).offer(members, [tmp_path / "not" / "there" for _ in members])
     assert stalls
     bundler.make = lambda *_: [stalls]
     gone = Overlay(OverlaySettings(p2p_port=9), MemoryStorage())
     await gone.start()
     stack.push_async_callback(gone.stop)
-    await gone.bootstrap(["{}:{}".format(*holder.overlay.address)])
+    await gone.bootstrap(["{}:{}".format(*holder.swarm.overlay.address)])
     await gone.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in refs)
     requests = [BlobRequest(ref.sha512) for ref in refs]
     search, heard = fetcher.swarm.overlay.find_holders, set()
@@ -283,13 +283,15 @@ async def test_wrong_bytes_spoil_no_others(
     file = tmp_path / digest.hex()
     file.write_bytes(b"deceived")
     lie = make_torrent(file, digest)
-    await holder.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
-    offers = Offers(holder.session)
+    await holder.swarm.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
+    offers = Offers(holder.swarm.session)
 
     def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
-        held = {ref.sha512: (make_torrent(holder.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs}
+        held = {
+            ref.sha512: (make_torrent(holder.swarm.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs
+        }
         members = [held[each][0] if each in held else lie for each in digests]
-        places = [holder.seeding.path(each) if each in held else file for each in digests]
+        places = [holder.swarm.seeding.path(each) if each in held else file for each in digests]
         return [
             offers.offer(
                 [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
@@ -300,7 +302,7 @@ async def test_wrong_bytes_spoil_no_others(
     *got, refused = await fetch(fetcher, [*refs, lie.ref])
     assert got == refs
     assert isinstance(refused, IntegrityError)
-    assert fetcher.swarm.reputation.is_shunned(("127.0.0.1", holder.session.port))
+    assert fetcher.swarm.reputation.is_shunned(("127.0.0.1", holder.swarm.session.port))
     assert not fetcher.swarm.blobs.has(digest)
     await eventually(lambda: left(fetcher) == [])
 

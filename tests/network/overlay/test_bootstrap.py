@@ -100,6 +100,19 @@ async def test_lost_network_is_joined_again(spawn: Spawn, monkeypatch: pytest.Mo
     await eventually(lambda: node.peers == 1)
 
 
+async def test_it_is_known_who_is_there_and_who_went_away(spawn: Spawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "GIVE_UP", 0.15)
+    first = await spawn()
+    node = await spawn(first, bootstrap_timeout=0.1)
+    there, port = ("127.0.0.1", first.p2p_port), first.address[1]
+    assert [(peer, bool(seconds)) for peer, seconds in node.latencies().items()] == [(there, True)]
+    await first.stop()
+    await node.find_records("lodash")
+    await eventually(lambda: node.latencies() == {there: None})
+    await spawn(port=port, p2p_port=first.p2p_port)
+    await eventually(lambda: node.latencies().get(there))
+
+
 async def test_taken_port_is_told(spawn: Spawn) -> None:
     node = await spawn()
     with pytest.raises(NetworkError, match="cannot listen"):

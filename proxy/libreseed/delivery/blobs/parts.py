@@ -29,6 +29,7 @@ class SwarmParts:
     def ask(self, transfer: Transfer, holder: Endpoint, met: Introduction) -> None:
         """Let a transfer, before it begins, ask a holder and those to whom it has introduced us: only the latter as
         long as they deliver, when enough others ask the holder (see `swarm.shares`)."""
+        transfer.tell_of_bans(self.reputation.note_failed)
         others = self.meet(transfer, met)
         if others and met.number >= transfer.direct:
             transfer.hold_in_reserve(holder, lambda need: self._note(need, others))

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from cachetools import TTLCache
+
 from libreseed.errors import InvalidInputError
 from libreseed.network.addresses import PUBLIC, Address, prefix_of, scope_of
 from libreseed.network.overlay import messages
@@ -23,6 +25,9 @@ MAX_PROBES = 64
 """Newcomers asked for their id at the same time: their requests cost us one each."""
 MAX_SAME_PREFIX = 8
 """Peers in the table with one public IP prefix: whoever owns a single address must not surround us."""
+MAX_LOST = 1024
+LOST = 86_400.0
+"""Seconds for which a peer that was lost counts as away; after that nobody knows."""
 FRESH = 60.0
 """Seconds after an answer for which a peer needs no check."""
 
@@ -43,6 +48,7 @@ class Neighbours:
         self._joined = joined
         self._emptied = emptied
         self._probing: set[Address] = set()
+        self._lost: TTLCache[Endpoint, None] = TTLCache(MAX_LOST, LOST)
 
     def ask(
         self,
@@ -73,6 +79,13 @@ class Neighbours:
     def at_endpoint(self, endpoint: Endpoint) -> Peer | None:
         """Return the peer of the table with this BitTorrent endpoint, if there is one."""
         return next((peer for peer in self.table if (peer.ip, peer.p2p_port) == endpoint), None)
+
+    def latencies(self) -> dict[Endpoint, float | None]:
+        """Return the smoothed round trips, in seconds, of the peers of the table by their BitTorrent endpoints: 0 when
+        it was not measured; None for those that were lost lately and have not been heard of since."""
+        trip = self.wire.round_trips.smoothed
+        there: dict[Endpoint, float | None] = {(peer.ip, peer.p2p_port): trip(peer.address) for peer in self.table}
+        return dict.fromkeys(self._lost, None) | there
 
     def awake(self) -> set[Endpoint]:
         """Return the BitTorrent endpoints of the peers that have not fallen silent."""
@@ -199,6 +212,7 @@ class Neighbours:
             self.check(oldest)
         if known is None and self.table.get(peer.id):
             log.debug("New peer %s.", peer)
+            self._lost.pop((peer.ip, peer.p2p_port), None)
             self._joined(peer)
         return peer
 
@@ -212,5 +226,6 @@ class Neighbours:
         if known and known.address == peer.address:
             log.debug("Lost peer %s.", peer)
             self.table.remove(known)
+            self._lost[peer.ip, peer.p2p_port] = None
             if not len(self.table):
                 self._emptied()

@@ -239,6 +239,11 @@ class Overlay:
         peer = neighbours.at_endpoint(holder)
         return await neighbours.join(peer, target_of(content_key(digest))) if peer is not None else None
 
+    def latencies(self) -> dict[Endpoint, float | None]:
+        """Return whether other nodes are there, by their BitTorrent endpoints: the smoothed round trip in seconds (0
+        when it was not measured), None for those that went away."""
+        return self._parts.neighbours.latencies()
+
     def awake(self, peers: Iterable[Endpoint]) -> list[Endpoint]:
         """Return those of these BitTorrent endpoints that are of neighbours who have not fallen silent."""
         known = self._parts.neighbours.awake()

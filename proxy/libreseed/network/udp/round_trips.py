@@ -39,6 +39,11 @@ class RoundTrips:
             return _FIRST_TIMEOUT[scope_of(address[0])]
         return min(max(trip.mean + 4 * trip.variance, MIN_TIMEOUT), MAX_TIMEOUT)
 
+    def smoothed(self, address: Address) -> float:
+        """Return the smoothed round trip of this address in seconds, 0 when it was not measured."""
+        trip = self._trips.get(address)
+        return trip.mean if trip else 0.0
+
     def answered(self, address: Address, seconds: float) -> None:
         """Take in one measured round trip."""
         trip = self._trip(address)

@@ -8,14 +8,20 @@ from libreseed.store.database import Database
 
 
 class SeederRow(NamedTuple):
-    """A peer by its BitTorrent endpoint: bytes of it that were right, how often it lied, and when that was saved
-    (seconds since the epoch)."""
+    """A peer by its BitTorrent endpoint, when this was saved (seconds since the epoch), and what was `measured`:
+    verified bytes, failures, lies, looks, times that it was up, latency in seconds."""
 
     ip: str
     port: int
-    verified: float
-    lies: float
     saved_at: float
+    measured: tuple[float, ...]
+
+
+_LOAD = "SELECT ip, port, saved_at, verified, failed, lies, looks, up, latency FROM seeders"
+_SAVE = """
+    INSERT INTO seeders (ip, port, saved_at, verified, failed, lies, looks, up, latency)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 class SeederStore:
@@ -26,14 +32,15 @@ class SeederStore:
 
     async def load(self) -> Sequence[SeederRow]:
         """Return all that was saved last, in no order."""
-        rows = await self._database.rows("SELECT ip, port, verified, lies, saved_at FROM seeders")
-        return [SeederRow(*row) for row in rows]
+        rows = await self._database.rows(_LOAD)
+        return [SeederRow(ip, port, saved_at, tuple(measured)) for ip, port, saved_at, *measured in rows]
 
     async def save(self, seeders: Sequence[SeederRow]) -> None:
         """Save these in place of all earlier ones."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM seeders")
-            connection.executemany("INSERT OR REPLACE INTO seeders VALUES (?, ?, ?, ?, ?)", seeders)
+            rows = [(each.ip, each.port, each.saved_at, *each.measured) for each in seeders]
+            connection.executemany(_SAVE, rows)
 
         await self._database.run(write)
