@@ -108,14 +108,14 @@ def surround(raw_peer: RawPeers) -> Surround:
 async def raw_peer() -> AsyncIterator[RawPeers]:
     peers: list[RawPeer] = []
 
-    async def start(ip: str = "127.0.0.1", node_id: bytes | None = None) -> RawPeer:
+    async def start(ip: str = "127.0.0.1", node_id: bytes | None = None, p2p_port: int = 5000) -> RawPeer:
         node_id = os.urandom(20) if node_id is None else node_id
         requests: list[tuple[str, Fields]] = []
 
         def polite(method: str, *rest: object) -> Callable[[Address, Fields], Fields]:
             def answer(sender: Address, fields: Fields) -> Fields:
                 requests.append((method, fields))
-                return [node_id, 5000, *rest]
+                return [node_id, p2p_port, *rest]
 
             return answer
 

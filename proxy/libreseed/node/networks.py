@@ -10,6 +10,7 @@ from libreseed.config import Settings
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
 from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.errors import NetworkError, SwarmError
+from libreseed.network.overlay.inquiry import Rank
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.service import MakeBundles
 from libreseed.network.overlay.settings import OverlaySettings
@@ -67,7 +68,15 @@ async def open_networks(
     held: HeldBlobs = {}
     offers = Offers(session)
     bundler = Bundler(offers, stores.blobs, held)
-    overlay = await start_overlay(settings, stores.ports, stores.overlay, p2p_port=session.port, bundle=bundler.bundle)
+    reputation = Reputation()
+    overlay = await start_overlay(
+        settings,
+        stores.ports,
+        stores.overlay,
+        p2p_port=session.port,
+        bundle=bundler.bundle,
+        rank=reputation.rank,
+    )
     stack.push_async_callback(overlay.stop)
     await stores.ports.save(OVERLAY, overlay.address[1])
     announcing = Announcing(overlay)
@@ -80,7 +89,6 @@ async def open_networks(
         announcer=announcing,
     )
     upstream = await open_upstream(settings, http_port=http_port, node_id=node_id, stack=stack)
-    reputation = Reputation()
     reputation_keeper = ReputationKeeper(reputation, stores.seeders, overlay.latencies)
     await reputation_keeper.open()
     stack.push_async_callback(reputation_keeper.save)
@@ -129,13 +137,13 @@ async def start_session(settings: Settings, ports: PortStore) -> Session:
 
 
 async def start_overlay(
-    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundles
+    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundles, rank: Rank
 ) -> Overlay:
     """Start the overlay, which tells others the port of BitTorrent. Raises NetworkError, StoreError."""
 
     async def start(port: int) -> Overlay:
         own = OverlaySettings(host=settings.p2p_host, port=port, p2p_port=p2p_port)
-        overlay = Overlay(own, storage, bundle=bundle)
+        overlay = Overlay(own, storage, bundle=bundle, rank=rank)
         await overlay.start()
         return overlay
 

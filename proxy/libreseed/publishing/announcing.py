@@ -11,10 +11,12 @@ from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
 
-_GATHER = 0.05
-_LONGEST = 1.0
+GATHER = 0.05
+LONGEST = 1.0
 """Seconds: a batch is announced when no blob was added for the first, or when it has waited for the second. An install
 adds hundreds of blobs."""
+PAUSE = 2.0
+"""Seconds from one batch to the next."""
 
 
 class Announcing:
@@ -24,11 +26,14 @@ class Announcing:
         self._overlay = overlay
         self._waiting: list[BlobRef] = []
         self._in_flight = 0
+        self._last = -PAUSE
         self._wake = asyncio.Event()
 
     def add(self, refs: Iterable[BlobRef]) -> None:
-        """Queue blobs that others may fetch from this node."""
-        self._waiting.extend(refs)
+        """Queue blobs that others may fetch from this node. Who asks for them is told at once."""
+        added = [*refs]
+        self._overlay.hold(map(_held, added))
+        self._waiting.extend(added)
         if self._waiting:
             self._wake.set()
 
@@ -51,16 +56,22 @@ class Announcing:
             batch, self._waiting = self._waiting, []
             self._in_flight = len(batch)
             try:
-                known = await self._overlay.announce(HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length) for ref in batch)
+                known = await self._overlay.announce(map(_held, batch))
                 log.info("Announced %d blobs; %d are known to another node.", len(batch), known)
             except LibreseedError as error:
                 log.warning("%d blobs could not be announced: %s", len(batch), error)
             self._in_flight = 0
+            self._last = asyncio.get_running_loop().time()
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()
-        ends = loop.time() + _LONGEST
+        await asyncio.sleep(self._last + PAUSE - loop.time())
+        ends = loop.time() + LONGEST
         known = 0
         while known != len(self._waiting) and loop.time() < ends:
             known = len(self._waiting)
-            await asyncio.sleep(_GATHER)
+            await asyncio.sleep(GATHER)
+
+
+def _held(ref: BlobRef) -> HeldBlob:
+    return HeldBlob(ref.sha512, ref.v1, ref.v2, ref.length)

@@ -21,6 +21,8 @@ SHUNNED = 600.0
 UNREACHED = 30.0
 """Seconds for which a host that could not be reached is not asked as one of those who fetch the same."""
 
+_MOMENT = 1.0
+"""Seconds that change nothing worth the computing."""
 _LIE = 1e12
 """Bytes that would have to be delivered to make good for one lie, or one failure."""
 
@@ -144,6 +146,7 @@ class Reputation:
         entry = self._peers.get(peer)
         if entry is None:
             entry = self._peers[peer] = _Entry(now)
-        entry.measured.decay(now - entry.at)
-        entry.at = now
+        if now - entry.at >= _MOMENT:
+            entry.measured.decay(now - entry.at)
+            entry.at = now
         return entry.measured

@@ -7,11 +7,20 @@ import pytest
 
 from libreseed.network.overlay import inquiry as inquiry_module
 from libreseed.network.overlay.claims import HeldBlob
+from libreseed.network.overlay.holder_search import FROM_MANY
 from libreseed.network.overlay.inquiry import BACK_OFF, Inquiry
-from libreseed.network.overlay.overlay import FROM_MANY, Overlay
+from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.udp.wire import Fields
+from libreseed.trust.records import Endpoint
 from network.conftest import RawPeer, RawPeers, Spawn, Surround
 from network.helpers import blob, text
+
+KNOWN = 6000
+"""The BitTorrent port of who has delivered."""
+
+
+def rank(endpoint: Endpoint) -> float:
+    return -1.0 if endpoint[1] == KNOWN else 0.0
 
 
 async def nearby(node: Overlay, held: HeldBlob) -> list[int]:
@@ -19,18 +28,23 @@ async def nearby(node: Overlay, held: HeldBlob) -> list[int]:
     return [claim.endpoint[1] async for claim in node.find_holders(held.digest, nearby=True)]
 
 
+async def ports(inquiry: Inquiry, held: HeldBlob) -> list[int]:
+    """Return the overlay ports of those who say that they hold it, in the order of their answers."""
+    return [holder.address[1] async for holder in inquiry.holders(held.target)]
+
+
 def methods(peer: RawPeer) -> Counter[str]:
     return Counter(method for method, _ in peer.requests)
 
 
-def holding(peer: RawPeer, *blobs: HeldBlob) -> None:
+def holding(peer: RawPeer, *blobs: HeldBlob, p2p_port: int = 5000) -> None:
     """Let a raw peer say that it holds these."""
     known = {held.target: held.target + held.pack_reference() for held in blobs}
 
     def have(_: object, fields: Fields) -> Fields:
         peer.requests.append(("have", fields))
         targets = [fields[2][at : at + 20] for at in range(0, len(fields[2]), 20)]
-        return [peer.node_id, 5000, b"".join(known.get(target, b"") for target in targets), 0]
+        return [peer.node_id, p2p_port, b"".join(known.get(target, b"") for target in targets), 0]
 
     peer.handlers["have"] = have
 
@@ -81,13 +95,42 @@ async def test_who_has_nothing_is_left_alone_for_a_while(
     monkeypatch.setattr(inquiry_module, "MAX_MISSES", 3)
     peer = await raw_peer()
     now = 0.0
-    inquiry = Inquiry(await surround(peer), lambda: now)
+    inquiry = Inquiry(await surround(peer), lambda _: 0.0, lambda: now)
     for _ in range(5):
-        assert await inquiry.holder(blob().target) is None
+        assert await ports(inquiry, blob()) == []
     assert methods(peer)["have"] == 3
     now += BACK_OFF
-    assert await inquiry.holder(blob().target) is None
+    assert await ports(inquiry, blob()) == []
     assert methods(peer)["have"] == 4
+
+
+async def test_who_has_delivered_is_asked_before_strangers(surround: Surround, raw_peer: RawPeers) -> None:
+    known, stranger = await raw_peer(p2p_port=KNOWN), await raw_peer()
+    inquiry = Inquiry(await surround(known, stranger), rank)
+    held, other = blob(), blob()
+    holding(known, held, p2p_port=KNOWN)
+    holding(stranger, held, other)
+    assert await ports(inquiry, held) == [known.address[1]]
+    assert "have" not in methods(stranger)
+    assert await ports(inquiry, other) == [stranger.address[1]], "what he does not hold others may"
+
+
+async def test_strangers_are_asked_when_who_has_delivered_is_late(surround: Surround, raw_peer: RawPeers) -> None:
+    known, stranger = await raw_peer(p2p_port=KNOWN), await raw_peer()
+    inquiry = Inquiry(await surround(known, stranger), rank)
+    held = blob()
+    holding(stranger, held)
+    del known.handlers["have"]
+    assert await ports(inquiry, held) == [stranger.address[1]]
+
+
+async def test_all_who_hold_it_are_named(surround: Surround, raw_peer: RawPeers) -> None:
+    peers = [await raw_peer() for _ in range(3)]
+    inquiry = Inquiry(await surround(*peers), lambda _: 0.0)
+    held = blob()
+    for peer in peers:
+        holding(peer, held)
+    assert sorted(await ports(inquiry, held)) == sorted(peer.address[1] for peer in peers)
 
 
 async def test_who_does_not_deliver_is_left_alone_for_a_while(spawn: Spawn, raw_peer: RawPeers) -> None:

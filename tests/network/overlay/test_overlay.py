@@ -7,7 +7,7 @@ import time
 import pytest
 
 from libreseed.errors import NetworkError, RollbackError, StoreError
-from libreseed.network.overlay import overlay
+from libreseed.network.overlay import holder_search
 from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.settings import OverlaySettings
@@ -159,7 +159,7 @@ async def test_claims_outlive_their_holders_absence(spawn: Spawn) -> None:
 
 
 async def test_claims_are_bounded(spawn: Spawn, raw_peer: RawPeers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overlay, "MAX_CLAIMS", 3)
+    monkeypatch.setattr(holder_search, "MAX_CLAIMS", 3)
     node, liar, held = await spawn(), await raw_peer(), blob()
     await node.bootstrap([text(liar.address)])
     claims = [held.pack_reference() + b"\x7f\0\0\1\0" + bytes([port]) for port in range(1, 20)]

@@ -36,7 +36,13 @@ class Announcer:
         self._wake = asyncio.Event()
 
     async def add(self, blobs: Iterable[HeldBlob]) -> int:
-        """Remember blobs and announce those that are new; return how many some other node knows now."""
+        """Hold blobs and announce those that are new; return how many some other node knows now."""
+        targets = self.hold(blobs)
+        await self._announce_due()
+        return sum(self._due.get(target, 0.0) > 0 for target in targets)
+
+    def hold(self, blobs: Iterable[HeldBlob]) -> list[bytes]:
+        """Tell of these blobs who asks for them; they are announced with the next ones. Return their targets."""
         targets = []
         for blob in blobs:
             target = blob.target
@@ -44,8 +50,7 @@ class Announcer:
             if self._blobs.get(target) != blob:
                 self._blobs[target] = blob
                 self._due[target] = 0.0
-        await self._announce_due()
-        return sum(self._due.get(target, 0.0) > 0 for target in targets)
+        return targets
 
     def remove(self, target: bytes) -> None:
         """Stop announcing a blob; what others know of it expires within the hour."""

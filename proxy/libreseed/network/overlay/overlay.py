@@ -6,15 +6,16 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import ForbiddenError, NetworkError, TrustError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.overlay.announcer import Announcer
 from libreseed.network.overlay.bootstrap import Bootstrap
-from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob, read_claims
-from libreseed.network.overlay.inquiry import Inquiry
+from libreseed.network.overlay.claims import Claim, ClaimBook, HeldBlob
+from libreseed.network.overlay.holder_search import find_claims
+from libreseed.network.overlay.inquiry import Inquiry, Rank
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.lookup import Lookup
 from libreseed.network.overlay.maintenance import keep_fresh
@@ -39,12 +40,7 @@ from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-MAX_CLAIMS = 256
-"""Claims that one search for holders yields."""
-FROM_MANY = 1 << 20
-"""Bytes of a blob from which on all its holders are sought, even when a neighbour is one."""
 _FLUSH = 5.0
-_OURSELVES = ("127.0.0.1", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,8 @@ class _Parts:
 class Overlay:
     """One node of the overlay. Call `start` before anything else, and `stop` at the end.
 
-    `bundle` is called for who wants several of our blobs in one torrent, and makes none by default.
+    `bundle` is called for who wants several of our blobs in one torrent, and makes none by default; `rank` as for
+    Inquiry.
     """
 
     def __init__(
@@ -74,6 +71,7 @@ class Overlay:
         *,
         bundle: MakeBundles = lambda *_: (),
         validator: Validator = validate_package,
+        rank: Rank = lambda _: 0.0,
     ) -> None:
         self.p2p_port = settings.p2p_port
         self._bundle = bundle
@@ -81,6 +79,7 @@ class Overlay:
         self._storage = storage
         self._persistence = Persistence(storage)
         self._validator = validator
+        self._rank = rank
         self._blobs: dict[bytes, HeldBlob] = {}
         self._running: _Parts | None = None
 
@@ -185,6 +184,10 @@ class Overlay:
         """
         return await self._parts.announcer.add(blobs)
 
+    def hold(self, blobs: Iterable[HeldBlob]) -> None:
+        """Tell neighbours who ask that we hold these blobs, which are to be announced soon."""
+        self._parts.announcer.hold(blobs)
+
     def withdraw(self, digest: bytes) -> None:
         """Announce a blob no longer; others forget it within the hour."""
         self._parts.announcer.remove(target_of(content_key(digest)))
@@ -193,29 +196,16 @@ class Overlay:
         """Yield each claim to hold the bytes with this SHA-512 (64 bytes), as answers arrive; ends when the
         closest nodes have answered. The asker may stop early (`aclose`).
 
-        With `nearby` the neighbours are asked first, and nobody else when one of them holds it, unless it is large:
+        With `nearby` the neighbours are asked first, and nobody else when some of them hold it, unless it is large:
         then it comes sooner from many.
         """
         parts = self._parts
         target = target_of(content_key(digest))
-        seen: set[Claim] = set()
-        # A neighbour says who else fetches it; a claim that was announced does not.
-        if nearby and (holder := await parts.inquiry.holder(target)) is not None:
-            for claim in read_claims([holder.claim], digest, holder.address):
-                seen.add(claim)
-                yield replace(claim, others=holder.others)
-                if claim.length < FROM_MANY:
-                    return
-        for claim in read_claims(parts.claims.at(target), digest, _OURSELVES):
-            if claim not in seen:
-                seen.add(claim)
+        lookup = self._lookup(parts, target, Want.CLAIMS)
+        found = find_claims(digest, target, parts.inquiry if nearby else None, parts.claims, lookup)
+        async with aclosing(found) as claims:
+            async for claim in claims:
                 yield claim
-        async with aclosing(self._lookup(parts, target, Want.CLAIMS).answers()) as answers:
-            async for peer, found in answers:
-                for claim in read_claims(found.values, digest, peer.address):
-                    if claim not in seen and len(seen) < MAX_CLAIMS:
-                        seen.add(claim)
-                        yield claim
 
     def doubt_holder(self, digest: bytes) -> None:
         """The neighbour that says it holds this has not delivered: it is not asked for a while."""
@@ -287,7 +277,7 @@ class Overlay:
             bootstrap=Bootstrap(neighbours, last_peers, tasks, k=k, alpha=alpha, timeout=settings.bootstrap_timeout),
             records=records,
             claims=claims,
-            inquiry=Inquiry(neighbours),
+            inquiry=Inquiry(neighbours, self._rank),
             replication=Replication(neighbours, records, self._validator, tasks, k=k, alpha=alpha),
             announcer=Announcer(neighbours, self._blobs, k=k, alpha=alpha),
             writer=writer,
@@ -305,6 +295,6 @@ class Overlay:
 
     def _catch_up(self, records: RecordBook, key_text: str, item: SignedItem) -> None:
         try:
-            records.accept(key_text, item, time.time(), _OURSELVES[0])
+            records.accept(key_text, item, time.time(), "127.0.0.1")
         except (TrustError, ForbiddenError) as error:
             log.debug("Our copy of %s stays: %s", key_text, error)
