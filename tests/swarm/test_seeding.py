@@ -64,6 +64,18 @@ async def can_fetch(holder: Holder, start_session: StartSession, ref: BlobRef, f
     return download.file.read_bytes() == DATA
 
 
+async def test_what_is_held_already_is_checked_all_the_same(holder: Holder) -> None:
+    """Who sends it a second time is judged by what comes, and nothing of it is stored."""
+    ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=True)
+    files = [holder.blobs.incoming_dir() / "file" for _ in range(2)]
+    for file, data in zip(files, (DATA, DATA[::-1]), strict=True):
+        file.write_bytes(data)
+    right, wrong = await holder.seeding.add_files([Incoming(file, DIGEST, shared=True) for file in files])
+    assert right == ref
+    assert isinstance(wrong, IntegrityError)
+    assert holder.seeding.path(DIGEST).read_bytes() == DATA
+
+
 async def test_what_is_added_is_seeded(holder: Holder, start_session: StartSession, tmp_path: Path) -> None:
     ref = await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
     assert ref == torrent_of(tmp_path / "same").ref

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from libreseed.errors import LibreseedError, StoreError
-from libreseed.store.blobs import BlobStore
+from libreseed.store.blobs import BlobStore, check_file
 from libreseed.store.tables.catalogue import BlobEntry, Catalogue
 from libreseed.swarm.held import Held, HeldBlobs
 from libreseed.swarm.offers import Offers
@@ -141,14 +141,12 @@ class Seeding:
 
     async def add_files(self, files: Sequence[Incoming], *, keep: bool = False) -> list[BlobRef | LibreseedError]:
         """Check and store several files in one go; for each its blob, or why `add_file` would fail. With `keep` they
-        stay where they are too (see `BlobStore.adopt`)."""
-        new = [each for each in files if each.digest not in self._held]
-        torrents = dict(
-            zip((each.digest for each in new), await asyncio.to_thread(self._adopt, new, keep), strict=True)
-        )
+        stay where they are too (see `BlobStore.adopt`). What is held already is checked all the same: who sent it is
+        judged by it."""
+        held = {each.digest for each in files if each.digest in self._held}
+        adopted = await asyncio.to_thread(self._adopt, files, held, keep)
 
-        async def add(each: Incoming) -> BlobRef | LibreseedError:
-            torrent = torrents.get(each.digest)
+        async def add(each: Incoming, torrent: Torrent | LibreseedError | None) -> BlobRef | LibreseedError:
             try:
                 if isinstance(torrent, LibreseedError):
                     raise torrent
@@ -156,7 +154,7 @@ class Seeding:
             except LibreseedError as error:
                 return error
 
-        return await asyncio.gather(*map(add, files))
+        return await asyncio.gather(*map(add, files, adopted))
 
     async def share(self, digest: bytes) -> None:
         """Seed a held blob from now on. Raises StoreError, SwarmError."""
@@ -194,9 +192,14 @@ class Seeding:
             self._announcer.add([torrent.ref])
         return torrent.ref
 
-    def _adopt(self, files: Iterable[Incoming], keep: bool) -> list[Torrent | LibreseedError]:
-        def adopt(each: Incoming) -> Torrent | LibreseedError:
+    def _adopt(
+        self, files: Iterable[Incoming], held: Collection[bytes], keep: bool
+    ) -> list[Torrent | LibreseedError | None]:
+        def adopt(each: Incoming) -> Torrent | LibreseedError | None:
             try:
+                if each.digest in held:
+                    check_file(each.file, each.digest)
+                    return None
                 return make_torrent(self._blobs.adopt(each.file, each.digest, keep=keep), each.digest)
             except LibreseedError as error:
                 return error
