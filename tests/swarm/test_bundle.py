@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import libtorrent as lt
 import pytest
@@ -8,7 +9,7 @@ from libreseed.errors import SwarmError, UnavailableError
 from libreseed.packages.integrity import sha512
 from libreseed.swarm.bundle import MAX_FILE, BundleDownload, Member, make_bundle
 from libreseed.swarm.offers import Offers
-from libreseed.swarm.session import Session
+from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.torrents import Torrent, pieces_root
 from libreseed.trust.records import BlobRef
 from swarm.conftest import StartSession, endpoint, torrent_of
@@ -118,6 +119,26 @@ async def test_more_comes_when_more_is_wanted(start_session: StartSession, tmp_p
             await download.complete()
             assert sha512(download.files[wanted[-1]].read_bytes()) == wanted[-1]
     assert download.is_whole
+
+
+async def test_it_is_told_only_once_that_a_torrent_is_finished(
+    start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes to be wanted afterwards may have been on its way already: libtorrent says nothing then."""
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    start = asker.download
+
+    def deaf(hashes: lt.info_hash_t, folder: Path, peers: object, handler: AlertHandler, **options: Any) -> Any:
+        def hear(alert: lt.alert) -> None:
+            if not isinstance(alert, lt.torrent_finished_alert):
+                handler(alert)
+
+        return start(hashes, folder, peers, hear, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asker, "download", deaf)
+    got = await fetch(asker, offered(holder, tmp_path / "held", held), refs(held), tmp_path / "got", holder)
+    assert got.keys() == {ref.sha512 for ref in refs(held)}
 
 
 async def test_nothing_of_it_is_wanted(start_session: StartSession, tmp_path: Path) -> None:

@@ -192,6 +192,35 @@ async def test_damaged_pieces_are_not_taken(start_session: StartSession, tmp_pat
     assert len(got) <= 200_000
 
 
+@pytest.mark.parametrize("ticks", range(4))
+async def test_to_cancel_while_something_comes_ends_it(
+    ticks: int, start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeder, leecher = await start_session(upload_limit=20_000), await start_session()
+    torrent = torrent_of(tmp_path / "seed")
+    seeder.seed(torrent, tmp_path / "seed")
+    loop, start, pieces = asyncio.get_running_loop(), leecher.download, 0
+
+    def cancel(left: int) -> None:
+        fetching.cancel() if not left else loop.call_soon(cancel, left - 1)
+
+    def interrupted(hashes: lt.info_hash_t, folder: Path, peers: Any, handler: AlertHandler, **options: Any) -> Any:
+        def hear(alert: lt.alert) -> None:
+            nonlocal pieces
+            handler(alert)
+            pieces += isinstance(alert, lt.piece_finished_alert)
+            if pieces == 1:
+                cancel(ticks)
+                pieces += 1
+
+        return start(hashes, folder, peers, hear, **options)
+
+    monkeypatch.setattr(leecher, "download", interrupted)
+    fetching = asyncio.create_task(fetch(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)]))
+    await asyncio.wait([fetching], timeout=5)  # the rest would take longer
+    assert fetching.cancelled()
+
+
 async def test_it_is_told_who_sends_wrong_pieces(start_session: StartSession, tmp_path: Path) -> None:
     seeder, first, leecher = [await start_session() for _ in range(3)]
     torrent = torrent_of(tmp_path / "seed")

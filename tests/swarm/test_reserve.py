@@ -1,6 +1,6 @@
 """The holder is asked too exactly when the others do not deliver."""
 
-from libreseed.swarm.reserve import BEHIND, CONNECT, SILENT, TURN, Need, Progress, Reserve
+from libreseed.swarm.reserve import BEHIND, CONNECT, EMPTY, FINISHED, SILENT, TURN, Need, Progress, Reserve
 
 NUMBER = 3
 STEP = 0.05
@@ -37,6 +37,21 @@ def test_they_have_what_does_not_come() -> None:
 
 def test_nothing_comes() -> None:
     assert first_need([Progress(peers=2, received=100, pieces=4, most=4)] * steps(SILENT)) is Need.SILENT
+
+
+def test_nothing_comes_while_they_have_nothing_themselves() -> None:
+    nothing = Progress(peers=2, received=0, pieces=0, most=0)
+    assert first_need([nothing] * (steps(EMPTY) - 4)) is None
+    assert first_need([nothing] * steps(EMPTY)) is Need.SILENT
+
+
+def test_they_have_no_more_and_one_is_finished() -> None:
+    """Who came before has as long to ask first: it gives to the others then."""
+    moments = [
+        Progress(peers=2, received=at, pieces=6, most=6, exhausted=True) for at in range(steps(FINISHED * NUMBER))
+    ]
+    assert first_need(moments[: -(steps(FINISHED) - 1)]) is None
+    assert first_need(moments) is Need.FINISHED
 
 
 def test_its_turn_comes() -> None:

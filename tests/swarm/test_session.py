@@ -57,7 +57,7 @@ async def test_only_what_is_fetched_by_tcp_is_connected_by_it(start_session: Sta
         handle = asker.download(
             info_hashes(torrent.ref), got, [("127.0.0.1", holder.port)], lambda _: None, by_tcp=by_tcp
         )
-        await eventually(lambda handle=handle: asker.senders(handle))  # type: ignore[misc]
+        await eventually(lambda handle=handle: any(each.total_download for each in handle.get_peer_info()))  # type: ignore[misc]
         uses_utp.append([bool(peer.flags & _UTP) for peer in handle.get_peer_info()])
         asker.forget(handle)
     assert uses_utp == [[True], [False], [True]]

@@ -123,7 +123,7 @@ class BundleDownload(Transfer):
         if not self._take_wanted():
             raise SwarmError(f"Nothing in {self.label} is wanted.")
 
-    def _has_all_wanted(self) -> bool:
+    def _has_all_wanted(self, info: lt.torrent_info) -> bool:
         return all(self._blobs[digest][0] in self._finished for digest in self.files)
 
     def _take_wanted(self) -> bool:

@@ -6,7 +6,7 @@ make it send everything twice. It is asked when they do not deliver.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,8 +22,13 @@ BEHIND = 0.5
 """Seconds for which the others may have pieces that do not come."""
 ABREAST = 0.9
 """The part of what any of the others has that a host must have to be abreast of them."""
+FINISHED = 0.1
+"""Seconds after which the holder is asked, for each host that came before, when one of the others has all that it wants
+and none has what this host wants: the finished one may be who asked the holder for all."""
 SILENT = 0.8
 """Seconds for which nothing may come at all."""
+EMPTY = 3.0
+"""Seconds for which none of the others may have anything: to ask a holder on a slow link makes it slower for all."""
 TURN = 8.0
 """Seconds after which the holder is asked all the same, for each host that came before: if its link has room, all are
 quicker for it."""
@@ -34,18 +39,21 @@ class Need(StrEnum):
 
     UNREACHED = "none of the others is connected"
     BEHIND = "the others have pieces that do not come"
+    FINISHED = "the others have no more, and do not fetch more"
     SILENT = "nothing comes from the others"
     TURN = "it is this host's turn"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a torrent stands: peers that are connected, bytes received, pieces here, and the most that any peer has."""
+    """How a torrent stands: peers that are connected, bytes received, pieces here, and the most that any peer has.
+    `exhausted`: some peer has all that it wants, and none has what is wanted here."""
 
     peers: int
     received: int
     pieces: int
     most: int
+    exhausted: bool = False
 
 
 class Reserve:
@@ -58,19 +66,24 @@ class Reserve:
         self._received = 0
         self._heard_at = now
         self._abreast_at = now
+        self._fed_at = now
 
     def need(self, progress: Progress, now: float) -> Need | None:
         """Return why the holder is to be asked from now on, None as long as it is not."""
-        if progress.received > self._received:
+        if progress.received != self._received or not progress.most:
             self._received, self._heard_at = progress.received, now
         if progress.pieces >= progress.most * ABREAST:
             self._abreast_at = now
+        if not progress.exhausted:
+            self._fed_at = now
         waited = now - self._started
         if progress.peers == 0 and waited > CONNECT:
             return Need.UNREACHED
         if now - self._abreast_at > BEHIND:
             return Need.BEHIND
-        if now - self._heard_at > SILENT:
+        if now - self._fed_at > FINISHED * self._number:
+            return Need.FINISHED
+        if now - self._heard_at > SILENT or (waited > EMPTY and not progress.most):
             return Need.SILENT
         return Need.TURN if waited > TURN * self._number else None
 
@@ -81,29 +94,19 @@ class HeldInReserve:
     def __init__(self, holder: Endpoint, on_need: Callable[[Need], None]) -> None:
         self.holder = holder
         self._on_need = on_need
-        self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, number: int, progress: Callable[[], Progress | None], ask: Callable[[], None]) -> None:
+    async def watch(
+        self, number: int, progress: Callable[[], Awaitable[Progress | None]], ask: Callable[[], None]
+    ) -> None:
         """See from time to time whether the holder is needed by host `number`, and then call `ask`, once; end when
         there is no progress to be seen any more."""
         loop = asyncio.get_running_loop()
         reserve = Reserve(number, loop.time())
-
-        def look() -> None:
-            now = progress()
-            if now is None:
-                return
+        while (now := await progress()) is not None:
             need = reserve.need(now, loop.time())
-            if need is None:
-                self._timer = loop.call_later(LOOK, look)
+            if need is not None:
+                log.info("The holder %s:%d is asked too: %s (%s).", *self.holder, need, now)
+                self._on_need(need)
+                ask()
                 return
-            log.info("The holder %s:%d is asked too: %s (%s).", *self.holder, need, now)
-            self._on_need(need)
-            ask()
-
-        look()
-
-    def stop(self) -> None:
-        """Watch no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
+            await asyncio.sleep(LOOK)

@@ -5,16 +5,17 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import libtorrent as lt
 
 from libreseed.errors import SwarmError
+from libreseed.swarm.params import download_params, seed_files_params, seed_params
+from libreseed.swarm.peers import PeerOf, is_connected, read_peer
 from libreseed.swarm.ports import PORT_TRIES, free_port
-from libreseed.swarm.reserve import Progress
 from libreseed.swarm.settings import SessionSettings, make_session
-from libreseed.swarm.torrents import Torrent, real_files
+from libreseed.swarm.torrents import Torrent
 from libreseed.swarm.transfers import ActiveTransfer, active_transfers
 from libreseed.trust.records import Endpoint
 
@@ -24,14 +25,12 @@ AlertHandler = Callable[[lt.alert], None]
 
 NEVER, DEFAULT, FIRST = 0, 4, 7
 """Priorities of pieces; libtorrent knows 0 to 7."""
-_CONNECTING = lt.peer_info.connecting | lt.peer_info.handshake
 _LISTEN_SECONDS = 5.0
 _UNHEARD = frozenset(
     {lt.state_changed_alert, lt.torrent_added_alert, lt.add_torrent_alert, lt.torrent_resumed_alert}
     | {lt.torrent_paused_alert, lt.torrent_removed_alert}
 )
 """More than half of what comes for a small torrent, and nobody waits for it."""
-_UNANNOUNCED = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
 
 
 class _Download(NamedTuple):
@@ -50,6 +49,7 @@ class Session:
         from then on using its handle fails: so no other handles than these are used."""
         self._offered_later: dict[bytes, lt.add_torrent_params] = {}
         self._listening: asyncio.Future[None] | None = None
+        self._counted: asyncio.Future[tuple[int, int]] | None = None
         self._lt: lt.session | None = None
         self._reader: socket.socket | None = None
         self._writer: socket.socket | None = None
@@ -79,7 +79,8 @@ class Session:
         session.set_alert_fd(self._writer.fileno())
         self._read_alerts()
         try:
-            await asyncio.wait_for(self._listening, _LISTEN_SECONDS)
+            async with asyncio.timeout(_LISTEN_SECONDS):
+                await self._listening
         except TimeoutError:
             raise SwarmError(
                 f"BitTorrent cannot listen on {self._settings.host}:{port}.", hint="Choose another --p2p-port."
@@ -125,15 +126,19 @@ class Session:
         """Return the torrents that send or receive now."""
         return active_transfers(self._session)
 
+    async def traffic(self) -> tuple[int, int]:
+        """Return how many bytes of files have been sent so far, and received."""
+        if self._counted is None:
+            self._counted = asyncio.get_running_loop().create_future()
+            self._session.post_session_stats()
+        return await asyncio.shield(self._counted)
+
     def seed(self, torrent: Torrent, folder: Path) -> None:
         """Offer a whole file; `folder` is where it lies. It is not read before a peer asks for it.
 
         While it is downloaded still it goes on as that, and is offered when the download has been forgotten.
         """
-        params = lt.add_torrent_params()
-        params.ti = lt.torrent_info(torrent.metadata)
-        params.save_path = str(folder)
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex
+        params = seed_params(torrent, folder)
         if any(each.v2 == torrent.ref.v2 for each in self._downloads.values()):
             self._offered_later[torrent.ref.v2] = params
         else:
@@ -142,14 +147,7 @@ class Session:
     def seed_files(self, metadata: bytes, places: Mapping[str, Path]) -> None:
         """Offer a torrent of several files, each of which lies at its own place, by its name. Nobody is
         told of it."""
-        params = lt.add_torrent_params()
-        params.ti = lt.torrent_info(metadata)
-        params.renamed_files = {
-            index: str(places[PurePosixPath(path).name]) for index, path, _ in real_files(params.ti)
-        }
-        params.save_path = "/"  # each place is absolute
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.disable_pex | _UNANNOUNCED
-        self._session.async_add_torrent(params)
+        self._session.async_add_torrent(seed_files_params(metadata, places))
 
     def unseed(self, v2: bytes) -> None:
         """Stop offering what has this v2 infohash."""
@@ -176,17 +174,7 @@ class Session:
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
         """
-        params = lt.add_torrent_params()
-        params.info_hashes = hashes
-        params.save_path = str(folder)
-        params.flags = lt.torrent_flags.paused | lt.torrent_flags.duplicate_is_error
-        # Whom else to ask is told by the overlay, and whom not: peers would name the holder that is held in reserve.
-        params.flags |= lt.torrent_flags.disable_pex
-        if in_order:
-            params.flags |= lt.torrent_flags.sequential_download
-        if not announced:
-            params.flags |= _UNANNOUNCED
-        params.peers = list(peers)
+        params = download_params(hashes, folder, peers, announced=announced, in_order=in_order)
         try:
             handle = self._session.add_torrent(params)
         except RuntimeError as error:
@@ -218,19 +206,20 @@ class Session:
         if handle in self._downloads:
             handle.prioritize_pieces([priorities.get(piece, DEFAULT) for piece in range(pieces)])
 
-    def progress(self, handle: lt.torrent_handle) -> Progress:
-        """Return how a download stands."""
-        if handle not in self._downloads:
-            return Progress(0, 0, 0, 0)
-        status = handle.status(0)
-        pieces = [peer.num_pieces for peer in handle.get_peer_info() if not peer.flags & _CONNECTING]
-        return Progress(len(pieces), status.total_payload_download, status.num_pieces, max(pieces, default=0))
+    def received(self, handle: lt.torrent_handle) -> int:
+        """Return how many bytes of a download have come."""
+        return handle.status(0).total_payload_download if handle in self._downloads else 0
 
-    def senders(self, handle: lt.torrent_handle) -> dict[Endpoint, int]:
-        """Return the peers that are connected to a download and have sent bytes of it, and how many."""
+    async def peers_of(self, handle: lt.torrent_handle) -> list[PeerOf]:
+        """Return the peers that a download is connected to. Other things go on meanwhile: libtorrent's thread takes its
+        time, which would hold up everything else in the event loop."""
         if handle not in self._downloads:
-            return {}
-        return {(peer.ip[0], peer.ip[1]): peer.total_download for peer in handle.get_peer_info() if peer.total_download}
+            return []
+        try:
+            peers = await asyncio.to_thread(handle.get_peer_info)
+        except RuntimeError:  # it was forgotten meanwhile
+            return []
+        return [read_peer(each) for each in peers if is_connected(each)]
 
     def read_piece(self, handle: lt.torrent_handle, number: int) -> None:
         """Have a piece of a download read; its handler gets it. Raises SwarmError when the download has ended."""
@@ -286,6 +275,10 @@ class Session:
                 download.handler(alert)
             elif isinstance(alert, lt.torrent_error_alert | lt.file_error_alert):
                 log.warning("%s", alert.message())
+        elif isinstance(alert, lt.session_stats_alert) and self._counted is not None:
+            sent, received = (alert.values[f"net.{each}_payload_bytes"] for each in ("sent", "recv"))
+            self._counted.set_result((sent, received))
+            self._counted = None
         elif self._listening is None or self._listening.done():
             return
         elif isinstance(alert, lt.listen_succeeded_alert):

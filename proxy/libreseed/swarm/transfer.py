@@ -9,6 +9,7 @@ from typing import Self
 
 import libtorrent as lt
 
+from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import SwarmError, UnavailableError
 from libreseed.swarm.reserve import HeldInReserve, Need, Progress
 from libreseed.swarm.session import FIRST, Session
@@ -17,11 +18,9 @@ from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-_FIRST_RETRY = 0.2
-_FLEET_RETRY = 1.0
-_LAST_RETRY = 4.0
-"""Seconds without any progress after which the torrent is started anew: first and longest, each five times the last,
-and first among many who fetch the same, whose pieces come when others have them.
+_FIRST_RETRY, _FLEET_RETRY, _LAST_RETRY = 0.2, 1.0, 4.0
+"""Seconds without any progress after which the torrent is started anew: first, each five times the last; first among
+many who fetch the same, whose pieces come when others have them; and longest.
 
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes.
@@ -67,6 +66,7 @@ class Transfer(ABC):
         self._received = 0
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
         self._progressed = asyncio.get_running_loop().time()
@@ -74,17 +74,18 @@ class Transfer(ABC):
             self._start(_FIRST_RETRY)
         else:
             self._start(_FLEET_RETRY)
-            self._reserve.watch(self._place[0], self._look, self._ask_reserved)
+            self._tasks.start(self._reserve.watch(self._place[0], self._look, self._ask_reserved))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._leave()
-        self._stop_looking()
+        await self._tasks.stop()
 
     def detach(self) -> Callable[[], None]:
         """Let the torrent go on, for others, after this has been left; return what ends it. Its files must stay."""
         handle, self._handle = self._handle, None
-        self._stop_looking()
+        if self._retry is not None:
+            self._retry.cancel()
 
         def end() -> None:
             if handle is not None:
@@ -130,11 +131,12 @@ class Transfer(ABC):
     @property
     def received(self) -> int:
         """Bytes that have come since it was last begun, in whole pieces or not."""
-        return self._session.progress(self._handle).received if self._handle is not None else 0
+        return self._session.received(self._handle) if self._handle is not None else 0
 
-    def senders(self) -> dict[Endpoint, int]:
+    async def senders(self) -> dict[Endpoint, int]:
         """Return who has sent bytes of it, of those that are connected still, and how many."""
-        return self._session.senders(self._handle) if self._handle is not None else {}
+        peers = await self._session.peers_of(self._handle) if self._handle is not None else ()
+        return {peer.endpoint: peer.sent for peer in peers if peer.sent}
 
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
@@ -166,19 +168,19 @@ class Transfer(ABC):
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
 
-    def _look(self) -> Progress | None:
-        return self._session.progress(self._handle) if self._handle is not None else None
+    async def _look(self) -> Progress | None:
+        if self._handle is None:
+            return None
+        peers = await self._session.peers_of(self._handle)
+        received, most = sum(peer.sent for peer in peers), max((peer.pieces for peer in peers), default=0)
+        is_fed = self._info is None or any(peer.is_interesting for peer in peers)
+        exhausted = not is_fed and any(peer.is_finished for peer in peers)
+        return Progress(len(peers), received, len(self._finished), most, exhausted)
 
     def _ask_reserved(self) -> None:
         reserve, self._reserve = self._reserve, None
         if reserve is not None:
             self._add_peers({reserve.holder}, at_once=True)
-
-    def _stop_looking(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-        if self._reserve is not None:
-            self._reserve.stop()
 
     def _leave(self) -> None:
         if self._retry is not None:
@@ -226,11 +228,12 @@ class Transfer(ABC):
             self._changed.clear()
             left = self._progressed + self._stall - asyncio.get_running_loop().time()
             try:
-                await asyncio.wait_for(self._changed.wait(), max(left, 0))
+                # `asyncio.wait_for` of Python 3.11 loses a cancellation that comes at the same time as the event.
+                async with asyncio.timeout(max(left, 0)):
+                    await self._changed.wait()
             except TimeoutError:
-                raise UnavailableError(
-                    f"No data of {self.label} from {len(self.peers)} known peers for {self._stall:.0f} s."
-                ) from None
+                known = f"{len(self.peers)} known peers"
+                raise UnavailableError(f"No data of {self.label} from {known} for {self._stall:.0f} s.") from None
         if self._error is not None:  # perhaps told of together with what was waited for
             raise self._error
 
@@ -240,15 +243,14 @@ class Transfer(ABC):
                 self._check_metadata()
             case lt.piece_finished_alert():
                 self._finished.add(alert.piece_index)
+                self._flush_if_whole()
             case lt.read_piece_alert():
                 self._on_read(alert)
             case lt.torrent_checked_alert():
                 # After a restart, pieces of the try before are found on the disk; no other alert tells of them.
                 have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
                 self._finished.update(number for number, there in enumerate(have) if there)
-            case lt.torrent_finished_alert():
                 self._flush_if_whole()
-                return
             case lt.cache_flushed_alert():
                 # The alert also comes of pausing; only after the last piece does it count.
                 if not self._whole:
@@ -271,13 +273,14 @@ class Transfer(ABC):
         self._changed.set()
 
     def _flush_if_whole(self) -> None:
-        if self._handle is not None and self._has_all_wanted():
+        # libtorrent tells only once that a torrent is finished, though more of it may come to be wanted later.
+        if not self._whole and self._handle is not None and self._info is not None and self._has_all_wanted(self._info):
             self._whole = True
             self._handle.flush_cache()
 
-    def _has_all_wanted(self) -> bool:
-        """Tell whether what libtorrent says is finished is all that is wanted by now."""
-        return True
+    def _has_all_wanted(self, info: lt.torrent_info) -> bool:
+        """Tell whether all pieces have come that are wanted by now."""
+        return len(self._finished) == info.num_pieces()
 
     def _on_read(self, alert: lt.read_piece_alert) -> None:
         """Take a piece that was asked for. Only a blob's own torrent reads pieces one by one."""

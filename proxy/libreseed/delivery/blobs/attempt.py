@@ -65,6 +65,11 @@ class TorrentAttempt:
         return self._turn, -len(self._holders), min(map(self._swarm.reputation.rank, self._holders))
 
     @property
+    def holder(self) -> Endpoint:
+        """The first who claimed to have it."""
+        return self._holders[0]
+
+    @property
     def received(self) -> int:
         """Bytes that have come."""
         return self._download.received
@@ -122,7 +127,7 @@ class TorrentAttempt:
     async def _store(self) -> BlobRef:
         request = self._request
         incoming = Incoming(self._download.file, request.digest, request.shared, request.tarball)
-        senders = self._download.senders()
+        senders = await self._download.senders()
         (outcome,) = await self._swarm.seeding.add_files([incoming], keep=True)
         if isinstance(outcome, IntegrityError):
             # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.

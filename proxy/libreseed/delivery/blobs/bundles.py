@@ -124,7 +124,7 @@ class BundleFetcher:
             while coming.parts:
                 await download.complete()
                 parts, coming.parts = coming.parts, {}
-                senders = download.senders()
+                senders = await download.senders()
                 if not await self._store(download.files, parts):
                     self._swarm.reputation.note_wrong(senders)
                     return
