@@ -30,7 +30,12 @@ class Told:
 
 
 def make_fetcher(
-    overlay: Overlay, session: Session, blobs: BlobStore, catalogue: Catalogue, held: HeldBlobs | None = None
+    overlay: Overlay,
+    session: Session,
+    blobs: BlobStore,
+    catalogue: Catalogue,
+    held: HeldBlobs | None = None,
+    reputation: Reputation | None = None,
 ) -> SwarmFetcher:
     """Compose what fetches blobs and seeds them."""
     held = {} if held is None else held
@@ -38,7 +43,12 @@ def make_fetcher(
     seeding = Seeding(blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=Told())
     return SwarmFetcher(
         SwarmParts(
-            overlay=overlay, session=session, blobs=blobs, seeding=seeding, offers=offers, reputation=Reputation()
+            overlay=overlay,
+            session=session,
+            blobs=blobs,
+            seeding=seeding,
+            offers=offers,
+            reputation=reputation or Reputation(),
         )
     )
 

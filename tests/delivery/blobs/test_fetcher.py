@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+import libtorrent as lt
 import pytest
 
 from libreseed.delivery.blobs import attempt
@@ -22,6 +24,7 @@ from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
 from libreseed.swarm.download import Download
+from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent
@@ -38,13 +41,15 @@ class Party:
 
     def __init__(self, root: Path, upload_limit: int = 0) -> None:
         self.root = root
+        self.reputation = Reputation()
         self.session = Session(SessionSettings("127.0.0.1", upload_limit=upload_limit))
 
     async def start(self, stack: AsyncExitStack, *known: "Party") -> "Party":
         self.root.mkdir()
         await self.session.start()
         stack.push_async_callback(self.session.stop)
-        self.overlay = Overlay(OverlaySettings(p2p_port=self.session.port), MemoryStorage())
+        settings = OverlaySettings(p2p_port=self.session.port)
+        self.overlay = Overlay(settings, MemoryStorage(), rank=self.reputation.rank)
         await self.overlay.start()
         stack.push_async_callback(self.overlay.stop)
         if known:
@@ -79,7 +84,7 @@ async def fetcher(tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.Mon
     party = await Party(tmp_path / "me").start(stack)
     blobs = BlobStore(tmp_path / ".swarm")
     await blobs.open()
-    return make_fetcher(party.overlay, party.session, blobs, Catalogue(database))
+    return make_fetcher(party.overlay, party.session, blobs, Catalogue(database), reputation=party.reputation)
 
 
 async def join(fetcher: SwarmFetcher, stack: AsyncExitStack, root: Path, upload_limit: int = 0) -> Party:
@@ -154,6 +159,41 @@ async def test_who_trickles_gives_way(
         await fetcher.fetch(BlobRequest(DIGEST))
     assert fetcher.swarm.seeding.path(DIGEST).read_bytes() == DATA
     assert left(fetcher) == []
+
+
+async def test_others_are_sought_while_a_stranger_delivers(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path
+) -> None:
+    """Its first pieces say nothing about the others: 6 MB at this rate take 30 s, and are wrong then."""
+    liar = await join(fetcher, stack, tmp_path / "liar", upload_limit=200_000)
+    await liar.hold(bytes(6_000_000), length=6_000_000)
+    request = BlobRequest(DIGEST)
+    fetching = asyncio.create_task(fetcher.fetch(request))
+    await eventually(request.started.is_set)
+    await (await join(fetcher, stack, tmp_path / "honest")).hold()
+    async with asyncio.timeout(15):
+        await fetching
+    assert fetcher.swarm.seeding.path(DIGEST).read_bytes() == DATA
+
+
+async def test_no_stranger_is_believed_before_who_has_delivered(
+    fetcher: SwarmFetcher, stack: AsyncExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await (await join(fetcher, stack, tmp_path / f"liar{number}")).hold(DATA[::-1] + bytes([number]))
+    honest = await join(fetcher, stack, tmp_path / "honest")
+    ref = await honest.hold()
+    fetcher.swarm.reputation.note_delivered(("127.0.0.1", honest.session.port), 1)
+    begun: list[bytes] = []
+    download = fetcher.swarm.session.download
+
+    def noted(hashes: lt.info_hash_t, *rest: Any, **options: Any) -> Any:
+        begun.append(hashes.v2.to_bytes())
+        return download(hashes, *rest, **options)
+
+    monkeypatch.setattr(fetcher.swarm.session, "download", noted)
+    await fetcher.fetch(BlobRequest(DIGEST))
+    assert begun == [ref.v2]
 
 
 async def test_who_is_only_named_as_a_peer_of_a_wrong_torrent_is_not_shunned(

@@ -10,6 +10,7 @@ from libreseed.delivery.blobs.attempt import GaveWayError, TorrentAttempt
 from libreseed.delivery.blobs.bundle_queue import Part
 from libreseed.delivery.blobs.bundles import BundleFetcher
 from libreseed.delivery.blobs.parts import SwarmParts
+from libreseed.delivery.blobs.probation import Probation
 from libreseed.delivery.blobs.request import BlobRequest
 from libreseed.errors import LibreseedError, NotFoundError
 from libreseed.network.overlay.claims import Claim
@@ -24,7 +25,8 @@ T = TypeVar("T")
 _AT_ONCE = 4
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
-"""Seconds until holders are looked up again while no piece has come; doubled up to eight times that."""
+_ASK_SELDOM = 4.0
+"""Seconds until holders are looked up again: first, doubled each time, and at most."""
 MAX_BLOB = 2 << 30
 """Bytes of a blob that only an unchecked claim speaks of."""
 
@@ -35,6 +37,7 @@ class SwarmFetcher:
     def __init__(self, swarm: SwarmParts) -> None:
         self.swarm = swarm
         self.bundles = BundleFetcher(swarm)
+        self.probation = Probation(swarm.reputation)
 
     async def close(self) -> None:
         """End what is under way for several at once."""
@@ -59,10 +62,13 @@ class _BlobFetch:
     def __init__(self, fetcher: SwarmFetcher, request: BlobRequest) -> None:
         self._swarm = fetcher.swarm
         self._bundles = fetcher.bundles
+        self._probation = fetcher.probation
         self._request = request
         self._attempts: dict[BlobRef, TorrentAttempt] = {}
         self._waiting: list[TorrentAttempt] = []
         self._bundled: dict[BlobRef, list[Endpoint]] = {}
+        self._held_back: list[tuple[BlobRef, Claim]] = []
+        self._is_trusted = False
         self._running: set[asyncio.Task[BlobRef | None]] = set()
         self._changed = asyncio.Event()
         self._asked_all = False
@@ -72,6 +78,7 @@ class _BlobFetch:
     async def run(self) -> BlobRef:
         last_error: LibreseedError | None = None
         if self._request.checked is not None and self._request.seeders:
+            self._is_trusted = True
             self._offer(self._request.checked, self._request.seeders)
         while True:
             for task in [task for task in self._running if task.done()]:
@@ -82,6 +89,7 @@ class _BlobFetch:
                 except LibreseedError as error:
                     log.info("An attempt at %s failed: %s", self._request.label, error)
                     last_error = error
+                    self._release()
             self._start_waiting()
             if not self._running and self._claims.done():
                 if self._asked_all:
@@ -106,14 +114,17 @@ class _BlobFetch:
         return max((attempt.received for attempt in self._attempts.values()), default=0)
 
     async def _take_claims(self, *, nearby: bool = False) -> None:
-        """Take claims for as long as nothing has come: those who answer first may all be gone, and others come back."""
+        """Take claims as long as it lasts: those who answer first may all be gone, or liars, and others come back.
+        Seldom, when it comes from who has delivered before."""
         pause = _ASK_AGAIN
         await self._ask(nearby=nearby)
-        while (self._running or self._waiting) and not self._request.started.is_set():
-            await asyncio.sleep(pause)
-            if pause > _ASK_AGAIN:  # the first time it may only be slow
+        while self._running or self._waiting:
+            has_started = self._request.started.is_set()
+            await asyncio.sleep(_ASK_SELDOM if has_started and self._is_trusted else pause)
+            if pause > _ASK_AGAIN and not self._request.started.is_set():  # the first time it may only be slow
                 self._swarm.overlay.doubt_holder(self._request.digest)
-            pause = min(pause * 2, _ASK_AGAIN * 8)
+            pause = min(pause * 2, _ASK_SELDOM)
+            self._release()
             await self._ask()
 
     async def _ask(self, *, nearby: bool = False) -> None:
@@ -136,10 +147,25 @@ class _BlobFetch:
         if ref in self._bundled:
             self._bundled[ref].append(claim.endpoint)
         elif nearby and ref not in self._attempts:
-            self._bundled[ref] = []
-            self._running.add(self._start(self._attempt_bundled(ref, claim)))
+            has_delivered = self._swarm.reputation.rank(claim.endpoint) < 0
+            if self._is_trusted and not has_delivered:
+                self._held_back.append((ref, claim))  # who names another torrent than one who has delivered may lie
+                return
+            self._is_trusted |= has_delivered
+            self._attempt_nearby(ref, claim)
         else:
             self._offer(ref, [claim.endpoint])
+
+    def _attempt_nearby(self, ref: BlobRef, claim: Claim) -> None:
+        if ref not in self._bundled:
+            self._bundled[ref] = []
+            self._running.add(self._start(self._attempt_bundled(ref, claim)))
+
+    def _release(self) -> None:
+        """Try what strangers say too."""
+        held_back, self._held_back = self._held_back, []
+        for ref, claim in held_back:
+            self._attempt_nearby(ref, claim)
 
     def _offer(self, ref: BlobRef, holders: Iterable[Endpoint], introduction: Introduction | None = None) -> None:
         """Fetch a blob by its own torrent, together with those to whom the first of its holders has introduced us."""
@@ -186,8 +212,10 @@ class _BlobFetch:
         return None
 
     async def _attempt(self, attempt: TorrentAttempt) -> BlobRef:
+        is_checked = attempt.ref == self._request.checked
         try:
-            return await attempt.run(lambda: bool(self._waiting))
+            async with contextlib.nullcontext() if is_checked else self._probation.turn(attempt.holder):
+                return await attempt.run(lambda: bool(self._waiting))
         except GaveWayError:
             self._waiting.append(attempt)
             raise

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 HEDGE = 0.2
 """Seconds without a verified piece from the swarm after which the upstream is asked too."""
+UNCHECKED = 30.0
+"""Seconds after which the upstream is asked too, however quick the swarm is, unless a checked record names the torrent:
+whose word it is may be a liar's, and what comes garbage without end."""
 
 
 class TarballRace:
@@ -77,10 +80,12 @@ class TarballRace:
         await _first_of(swarm, request.started, self._hedge)
         if not request.started.is_set():
             return _succeeded(swarm)
-        pace = Pace(request.received(), asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        pace, deadline = Pace(request.received(), loop.time()), loop.time() + UNCHECKED
         while not swarm.done():
             await asyncio.wait([swarm], timeout=LOOK)
-            if not pace.holds(request.received(), self._upstream.rate, asyncio.get_running_loop().time()):
+            is_doubtful = request.checked is None and loop.time() > deadline
+            if is_doubtful or not pace.holds(request.received(), self._upstream.rate, loop.time()):
                 log.info("The swarm is slow with %s; the upstream is asked too.", request.label)
                 return False
         return True
