@@ -114,8 +114,11 @@ async def test_everything_comes_from_the_swarm_and_then_from_the_store(tmp_path,
     assert outcome.output == 'GET /hello/world?language=fr -> 200 {"greeting":"Bonjour, world!"}'
     assert any("it refuses" in note and "pinned it to nobody" in note for note in recorder.notes)
     assert any("Ed25519 signature" in note for note in recorder.notes)
+    assert (outcome.shared.hosts, outcome.shared.tarballs) == (4, 3)
+    assert outcome.shared.needed == outcome.bytes
+    assert outcome.shared.copies > 0
     assert recorder.problems == []
-    assert len(recorder.steps) == 8
+    assert len(recorder.steps) == 9
 
 
 @pytest.mark.parametrize("upstream_url", ["none", "http://127.0.0.1:9/"])

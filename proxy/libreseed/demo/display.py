@@ -180,9 +180,14 @@ def _account(outcome: Outcome) -> list[str]:
         f"Then publisher and mirror were switched off, and npm's cache was deleted:"
         f" {count(len(outcome.reinstalled), 'tarball')} came from the newcomer's own store, and the program ran."
     )
+    shared = outcome.shared
+    together = (
+        f"A fleet of {shared.hosts} new nodes fetched all of that from the newcomer at once, and from each other:"
+        f" it sent {shared.copies:.2f} times what one of them needs."
+    )
     upstream = f"Requests of the newcomer to an upstream registry, from first to last: {outcome.upstream_requests}."
     end = f"All of it took {outcome.seconds:.0f} s."
-    lines = [published, installed, alone, upstream]
+    lines = [published, installed, alone, together, upstream]
     if outcome.problem:
         lines.append(f"Not shown, because the upstream could not be used: {WELL_KNOWN} and what it depends on.")
     return [*lines, end]

@@ -1,8 +1,8 @@
-"""The three nodes of the demo, each with its own root, key and ports; they run in this process, on loopback only."""
+"""The nodes of the demo, each with its own root, key and ports; they run in this process, on loopback only."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,27 +46,33 @@ async def running(folder: Path, upstream: str) -> AsyncIterator[DemoNodes]:
     Raises UnavailableError when they do not find each other within 10 s, and what Node.start raises.
     """
     async with AsyncExitStack() as stack:
-
-        async def start(name: str, upstream: str, *bootstrap: str) -> Node:
-            node = await Node.start(
-                Settings(
-                    folder / name,
-                    port=0,
-                    upstream=upstream,
-                    p2p_host="127.0.0.1",
-                    lan=False,
-                    bootstrap=bootstrap,
-                )
-            )
-            stack.push_async_callback(node.stop)
-            return node
-
-        publisher = await start("publisher", "none")
-        known = await address_of(publisher)
-        mirror, newcomer = await asyncio.gather(start("mirror", upstream, known), start("newcomer", "none", known))
+        publisher = await start(stack, folder / "publisher", "none")
+        mirror, newcomer = await asyncio.gather(
+            start(stack, folder / "mirror", upstream, publisher), start(stack, folder / "newcomer", "none", publisher)
+        )
         for node in (publisher, mirror, newcomer):
-            await _until(node, _has_both_peers, _JOIN_SECONDS, "The three nodes did not find each other")
+            await wait_for_peers(node, 2)
         yield DemoNodes(publisher, mirror, newcomer)
+
+
+async def start(stack: AsyncExitStack, root: Path, upstream: str, *known: Node) -> Node:
+    """Start a node that joins by those it knows, until the stack is closed. Raises what Node.start raises."""
+    contacts = tuple([await address_of(node) for node in known])
+    node = await Node.start(
+        Settings(root, port=0, upstream=upstream, p2p_host="127.0.0.1", lan=False, bootstrap=contacts)
+    )
+    stack.push_async_callback(node.stop)
+    return node
+
+
+async def wait_for_peers(node: Node, count: int) -> None:
+    """Wait until a node knows so many others. Raises UnavailableError after 10 s."""
+    await _until(
+        node,
+        lambda status: bool(status["peers"]["overlay"] >= count),
+        _JOIN_SECONDS,
+        "The nodes did not find each other",
+    )
 
 
 async def address_of(node: Node) -> str:
@@ -97,9 +103,10 @@ async def ask(node: Node, name: str, timeout: float = _ANSWER_SECONDS) -> str | 
     return None if status == 200 else _error(body)
 
 
-async def tarball(node: Node, name: str, version: str) -> bytes:
-    """Download a tarball from a node. Raises UnavailableError."""
-    status, body = await _request(node, "GET", tarball_path(name, version), _ANSWER_SECONDS)
+async def tarball(node: Node, name: str, version: str, integrity: str = "") -> bytes:
+    """Download a tarball from a node, with its `integrity` if a lock file says it. Raises UnavailableError."""
+    headers = {"pacote-integrity": integrity} if integrity else {}
+    status, body = await _request(node, "GET", tarball_path(name, version), _ANSWER_SECONDS, headers=headers)
     if status != 200:
         raise UnavailableError(f"The tarball of {name}@{version} cannot be had: {_error(body)}")
     return body
@@ -132,21 +139,19 @@ async def _until(node: Node, condition: Callable[[dict[str, Any]], bool], second
         raise UnavailableError(f"{complaint} within {seconds:.0f} s.") from error
 
 
-def _has_both_peers(status: dict[str, Any]) -> bool:
-    return bool(status["peers"]["overlay"] >= 2)
-
-
 def _is_idle(status: dict[str, Any]) -> bool:
     return not status["mirroring"] and not status["announcing"]
 
 
-async def _request(node: Node, method: str, path: str, timeout: float, body: object = None) -> tuple[int, bytes]:
+async def _request(
+    node: Node, method: str, path: str, timeout: float, body: object = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     """Return status and body. Raises UnavailableError."""
     limit = aiohttp.ClientTimeout(total=timeout)
     try:
         async with (
             aiohttp.ClientSession(timeout=limit) as client,
-            client.request(method, f"{node.url}/{path}", json=body) as answer,
+            client.request(method, f"{node.url}/{path}", json=body, headers=headers) as answer,
         ):
             return answer.status, await answer.read()
     except TimeoutError as error:

@@ -11,7 +11,7 @@ from typing import Protocol
 import orjson
 from rich.filesize import decimal
 
-from libreseed.demo import nodes
+from libreseed.demo import fleet, nodes
 from libreseed.demo.commands import Npm, run_node
 from libreseed.demo.examples import copy_example
 from libreseed.demo.nodes import DemoNodes
@@ -52,6 +52,7 @@ class Outcome:
 
     `problem` says why the well-known package is left out, "" when it is not; `names` is how many the newcomer looked
     up; `installed` are its tarballs while the others were up, `reinstalled` those after they were gone.
+    `shared` is what a fleet had of it.
     """
 
     publisher: str = ""
@@ -65,6 +66,7 @@ class Outcome:
     verified: int = 0
     upstream_requests: int = 0
     reinstalled: list[Transfer] = field(default_factory=list)
+    shared: fleet.Shared = field(default_factory=fleet.Shared)
     output: str = ""
     seconds: float = 0.0
 
@@ -93,6 +95,7 @@ async def run_demo(folder: Path, display: Display, *, upstream: str = "auto") ->
         await story.install()
         await story.verify()
         await story.reinstall_alone()
+        await story.share()
         await story.run()
     story.outcome.seconds = time.monotonic() - started
     return story.outcome
@@ -208,6 +211,14 @@ class _Story:
         self.outcome.reinstalled = (await self._install("store", "ci")).tarballs
         self._display.note(f"{_amount(self.outcome.reinstalled)} from the newcomer's own store")
         self.outcome.upstream_requests = await self._check_no_upstream()
+
+    async def share(self) -> None:
+        self._display.step(f"A fleet of {fleet.SIZE} new nodes: all of it at once, from the newcomer alone")
+        packages = await _locked(self._project)
+        shared = self.outcome.shared = await fleet.share(self._newcomer, self._folder / "nodes", packages)
+        each = f"{count(shared.tarballs, 'tarball')}, {decimal(shared.needed)},"
+        self._display.note(f"each of the {shared.hosts} got {each} within {shared.seconds:.1f} s")
+        self._display.note(f"left the newcomer: {decimal(shared.sent)}, which is {shared.copies:.2f} times as much")
 
     async def run(self) -> None:
         program = "greet.js" if self.outcome.problem else "server.js"
