@@ -28,28 +28,27 @@ MBIT = 50.0
 TIMEOUT = 300
 
 FETCH = r"""
-import concurrent.futures, http.client, json, sys, threading, time
-host, port, at_once, file = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+import json, subprocess, sys, time
+base, file, config = sys.argv[1:]
 wanted = json.load(open(file))
-here = threading.local()
-def get(one):
-    path, integrity, length = one
-    if not hasattr(here, "connection"):
-        here.connection = http.client.HTTPConnection(host, port, timeout=280)
-    here.connection.request("GET", path, headers={"pacote-integrity": integrity, "Host": "localhost"})
-    answer = here.connection.getresponse()
-    got = 0
-    while chunk := answer.read(1 << 20):
-        got += len(chunk)
-    assert (answer.status, got) == (200, length), (path, answer.status, got)
-    return answer.headers["X-Libreseed-Source"]
-pool = concurrent.futures.ThreadPoolExecutor(at_once)
+operations = [
+    f'url = "{base}{path}"\noutput = "/dev/null"\n'
+    f'header = "pacote-integrity: {integrity}"\nheader = "Host: localhost"\n'
+    'write-out = "%{http_code} %{size_download} %header{x-libreseed-source}\\n"\n'
+    for path, integrity, _ in wanted
+]
+open(config, "w").write("next\n".join(operations))
+command = ["curl", "--no-progress-meter", "--parallel", "--parallel-max", "15", "--max-time", "280", "--config", config]
 print("ready", flush=True)
 sys.stdin.readline()
 time.sleep(float(sys.stdin.readline()))
 started = time.perf_counter()
-sources = list(pool.map(get, wanted))
-print(json.dumps([time.perf_counter() - started, sorted(set(sources))]), flush=True)
+done = subprocess.run(command, capture_output=True, text=True)
+took = time.perf_counter() - started
+answers = [line.split() for line in done.stdout.splitlines()]
+assert done.returncode == 0 and {code for code, *_ in answers} == {"200"}, (done.stderr, answers[:3])
+assert sorted(int(size) for _, size, *_ in answers) == sorted(length for *_, length in wanted), answers[:3]
+print(json.dumps([took, sorted({source for *_, source in answers})]), flush=True)
 """
 
 
@@ -84,7 +83,7 @@ def fill(root: Path, packages: Sequence[Package]) -> None:
 
 
 class Run:
-    """One run of a fleet: `way` is "ci", "npm" or "curl" (plain requests, 15 at once), perhaps by HTTP."""
+    """One run of a fleet: `way` is "ci", "npm" or "curl" (15 requests at once), perhaps by HTTP."""
 
     def __init__(self, folder: Path, fleet: Fleet, packages: Sequence[Package], way: str) -> None:
         self.folder = folder
@@ -134,7 +133,8 @@ class Run:
     def _client(self, host: Host, wanted: Path, *, by_http: bool, dies: bool) -> "subprocess.Popen[str]":
         where = self.fleet.seeder.address if by_http else "localhost"
         if self.way == "curl":
-            command = [sys.executable, "-c", FETCH, where, str(HTTP_PORT), "15", str(wanted)]
+            config = self.folder / f"{host.name}-{by_http}.curl"
+            command = [sys.executable, "-c", FETCH, f"http://{where}:{HTTP_PORT}", str(wanted), str(config)]
         else:
             project = write_locked_project(
                 self.folder / f"{host.name}-{self.way}-{by_http}", self.packages, f"http://{where}:{HTTP_PORT}"

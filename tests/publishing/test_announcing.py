@@ -19,6 +19,10 @@ class Batches(Overlay):
     def __init__(self) -> None:
         super().__init__(OverlaySettings(), MemoryStorage())
         self.sizes: list[int] = []
+        self.told: list[HeldBlob] = []
+
+    def hold(self, blobs: Iterable[HeldBlob]) -> None:
+        self.told.extend(blobs)
 
     async def announce(self, blobs: Iterable[HeldBlob]) -> int:
         self.sizes.append(len([*blobs]))
@@ -38,6 +42,7 @@ async def test_a_burst_is_gathered_but_not_for_ever() -> None:
     while not overlay.sizes and asyncio.get_running_loop().time() < began + 30:
         announcing.add([ref()])
         added += 1
+        assert len(overlay.told) == added, "who asks is told at once"
         await asyncio.sleep(0.01)
     assert added > 20
     assert overlay.sizes[0] > 20
