@@ -25,6 +25,8 @@ many who fetch the same, whose pieces come when others have them; and longest.
 About one new uTP connection in 300 takes an id that the other side still holds for a dead one, and hangs for
 seconds (libtorrent 2.1); and a peer that died goes unnoticed for minutes.
 """
+_BUSY = 0.05
+"""Seconds for what waits to be heard of."""
 
 
 class Transfer(ABC):
@@ -193,7 +195,8 @@ class Transfer(ABC):
         if self._flushed or self._error is not None:
             return
         longer = min(retry * 5, _LAST_RETRY)
-        if self._progressed > progressed or self._has_received():
+        known, self._received = self._received, self.received  # a large piece takes its time
+        if self._progressed > progressed or self._received > known:
             self._watch(longer)
             return
 
@@ -205,12 +208,6 @@ class Transfer(ABC):
         except SwarmError as error:
             self._error = error
             self._changed.set()
-
-    def _has_received(self) -> bool:
-        """Tell whether any bytes have come since the last time that this was asked: a large piece takes its time."""
-        received = self.received
-        known, self._received = self._received, received
-        return received > known
 
     def _prioritise(self, info: lt.torrent_info) -> None:
         priorities = self._priorities(info)
@@ -224,14 +221,18 @@ class Transfer(ABC):
         return dict.fromkeys(first_share(number, self.direct, count, info.num_pieces()), FIRST)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
+        loop = asyncio.get_running_loop()
         while self._error is None and not condition():
             self._changed.clear()
-            left = self._progressed + self._stall - asyncio.get_running_loop().time()
+            left = self._progressed + self._stall - loop.time()
             try:
                 # `asyncio.wait_for` of Python 3.11 loses a cancellation that comes at the same time as the event.
                 async with asyncio.timeout(max(left, 0)):
                     await self._changed.wait()
             except TimeoutError:
+                await asyncio.sleep(_BUSY)  # what has come while this process had no time is heard of now
+                if loop.time() < self._progressed + self._stall:
+                    continue
                 known = f"{len(self.peers)} known peers"
                 raise UnavailableError(f"No data of {self.label} from {known} for {self._stall:.0f} s.") from None
         if self._error is not None:  # perhaps told of together with what was waited for

@@ -12,7 +12,7 @@ from libreseed.delivery.blobs.bundles import BundleFetcher
 from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.delivery.blobs.probation import Probation
 from libreseed.delivery.blobs.request import BlobRequest
-from libreseed.errors import LibreseedError, NotFoundError
+from libreseed.errors import LibreseedError, NotFoundError, UnavailableError
 from libreseed.network.overlay.claims import Claim
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.swarm.shares import LARGE
@@ -27,6 +27,9 @@ _AT_ONCE = 4
 _ASK_AGAIN = 0.5
 _ASK_SELDOM = 4.0
 """Seconds until holders are looked up again: first, doubled each time, and at most."""
+PATIENCE = 6.0
+"""Seconds within which who has a blob and did not deliver is asked again, though all have been asked: a busy host may
+need so long."""
 MAX_BLOB = 2 << 30
 """Bytes of a blob that only an unchecked claim speaks of."""
 
@@ -76,6 +79,8 @@ class _BlobFetch:
         self._claims = self._start(self._take_claims(nearby=True))
 
     async def run(self) -> BlobRef:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         last_error: LibreseedError | None = None
         if self._request.checked is not None and self._request.seeders:
             self._is_trusted = True
@@ -92,11 +97,14 @@ class _BlobFetch:
                     self._release()
             self._start_waiting()
             if not self._running and self._claims.done():
-                if self._asked_all:
+                if not self._asked_all:
+                    # What a neighbour had was no good; others may have better.
+                    self._swarm.overlay.doubt_holder(self._request.digest)
+                    self._claims = self._start(self._ask())
+                elif isinstance(last_error, UnavailableError) and loop.time() < began + PATIENCE:
+                    self._claims = self._start(self._ask_later())
+                else:
                     raise last_error or NotFoundError(f"Nobody offers {self._request.label} in the swarm.")
-                # What a neighbour had was no good; others may have better.
-                self._swarm.overlay.doubt_holder(self._request.digest)
-                self._claims = self._start(self._ask())
             self._changed.clear()
             await self._changed.wait()
 
@@ -126,6 +134,10 @@ class _BlobFetch:
             pause = min(pause * 2, _ASK_SELDOM)
             self._release()
             await self._ask()
+
+    async def _ask_later(self) -> None:
+        await asyncio.sleep(_ASK_AGAIN)
+        await self._ask()
 
     async def _ask(self, *, nearby: bool = False) -> None:
         self._asked_all |= not nearby
