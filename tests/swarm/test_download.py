@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,18 @@ async def test_to_cancel_while_something_comes_ends_it(
     fetching = asyncio.create_task(fetch(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)]))
     await asyncio.wait([fetching], timeout=5)  # the rest would take longer
     assert fetching.cancelled()
+
+
+async def test_what_comes_while_the_process_has_no_time_counts(start_session: StartSession, tmp_path: Path) -> None:
+    seeder, leecher = await start_session(upload_limit=150_000), await start_session()
+    torrent = torrent_of(tmp_path / "seed")
+    seeder.seed(torrent, tmp_path / "seed")
+    (tmp_path / "got").mkdir()
+    async with Download(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)], 0.8) as download:
+        await download.first_piece()
+        asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+        await download.complete()
+    assert download.file.read_bytes() == DATA
 
 
 async def test_it_is_told_who_sends_wrong_pieces(start_session: StartSession, tmp_path: Path) -> None:
