@@ -33,6 +33,12 @@ def show_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def show_url(host: str, port: int) -> str:
+    """Return the URL of the registry; a wildcard or loopback address becomes `localhost`."""
+    is_local = is_wildcard(host) or host in _WILDCARDS.values()
+    return f"http://{'localhost' if is_local else host}:{port}"
+
+
 @lru_cache(maxsize=8192)
 def canonical_ip(text: str) -> str:
     """Return the one spelling of an IP address: no zone, and IPv4 as IPv4 even when mapped into IPv6.

@@ -7,7 +7,7 @@ from typing import Any
 from libreseed.concurrency.tasks import Tasks
 from libreseed.config import Settings
 from libreseed.delivery.sources import SourceCounter
-from libreseed.node.addresses import show_url
+from libreseed.network.addresses import show_url
 from libreseed.node.delivery import Delivery, make_metadata, make_tarballs
 from libreseed.node.http import make_endpoints
 from libreseed.node.networks import Networks, open_networks

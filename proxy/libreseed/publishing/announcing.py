@@ -11,11 +11,11 @@ from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
 
-GATHER = 0.05
-LONGEST = 1.0
+_GATHER = 0.05
+_LONGEST = 1.0
 """Seconds: a batch is announced when no blob was added for the first, or when it has waited for the second. An install
 adds hundreds of blobs."""
-PAUSE = 2.0
+_PAUSE = 2.0
 """Seconds from one batch to the next."""
 
 
@@ -26,7 +26,7 @@ class Announcing:
         self._overlay = overlay
         self._waiting: list[BlobRef] = []
         self._in_flight = 0
-        self._last = -PAUSE
+        self._last = -_PAUSE
         self._wake = asyncio.Event()
 
     def add(self, refs: Iterable[BlobRef]) -> None:
@@ -65,12 +65,12 @@ class Announcing:
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._last + PAUSE - loop.time())
-        ends = loop.time() + LONGEST
+        await asyncio.sleep(self._last + _PAUSE - loop.time())
+        ends = loop.time() + _LONGEST
         known = 0
         while known != len(self._waiting) and loop.time() < ends:
             known = len(self._waiting)
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(_GATHER)
 
 
 def _held(ref: BlobRef) -> HeldBlob:
