@@ -1,10 +1,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import libtorrent as lt
 import pytest
 
 from libreseed.packages.integrity import sha512
-from libreseed.swarm.session import Session
+from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import Torrent, make_torrent
 from libreseed.trust.records import Endpoint
@@ -46,3 +48,13 @@ def endpoint(session: Session) -> Endpoint:
 def seeded(session: Session) -> set[bytes]:
     """Return the v2 infohashes of all torrents in the session."""
     return {handle.info_hashes().v2.to_bytes() for handle in session._session.get_torrents()}
+
+
+def overhear(monkeypatch: pytest.MonkeyPatch, session: Session, hear: Callable[[AlertHandler, lt.alert], None]) -> None:
+    """Let `hear` get the alerts of all downloads that begin, with the handler that they are for."""
+    start = session.download
+
+    def download(hashes: lt.info_hash_t, folder: Path, peers: Any, handler: AlertHandler, **options: Any) -> Any:
+        return start(hashes, folder, peers, lambda alert: hear(handler, alert), **options)
+
+    monkeypatch.setattr(session, "download", download)

@@ -1,6 +1,5 @@
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import libtorrent as lt
 import pytest
@@ -12,7 +11,7 @@ from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.torrents import Torrent, pieces_root
 from libreseed.trust.records import BlobRef
-from swarm.conftest import StartSession, endpoint, torrent_of
+from swarm.conftest import StartSession, endpoint, overhear, torrent_of
 
 SIZES = (1, 16384, 16385, 300_000, MAX_FILE)
 
@@ -127,16 +126,12 @@ async def test_it_is_told_only_once_that_a_torrent_is_finished(
     """What comes to be wanted afterwards may have been on its way already: libtorrent says nothing then."""
     holder, asker = await start_session(), await start_session()
     held = torrents(tmp_path / "held")
-    start = asker.download
 
-    def deaf(hashes: lt.info_hash_t, folder: Path, peers: object, handler: AlertHandler, **options: Any) -> Any:
-        def hear(alert: lt.alert) -> None:
-            if not isinstance(alert, lt.torrent_finished_alert):
-                handler(alert)
+    def hear(handler: AlertHandler, alert: lt.alert) -> None:
+        if not isinstance(alert, lt.torrent_finished_alert):
+            handler(alert)
 
-        return start(hashes, folder, peers, hear, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(asker, "download", deaf)
+    overhear(monkeypatch, asker, hear)
     got = await fetch(asker, offered(holder, tmp_path / "held", held), refs(held), tmp_path / "got", holder)
     assert got.keys() == {ref.sha512 for ref in refs(held)}
 

@@ -16,7 +16,7 @@ from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.torrents import Torrent, make_torrent
 from libreseed.trust.records import BlobRef, Endpoint
 from support.running import eventually
-from swarm.conftest import DATA, StartSession, endpoint, torrent_of
+from swarm.conftest import DATA, StartSession, endpoint, overhear, torrent_of
 
 
 async def fetch(session: Session, ref: BlobRef, folder: Path, peers: Iterable[Endpoint], stall: float = 20.0) -> bytes:
@@ -200,23 +200,20 @@ async def test_to_cancel_while_something_comes_ends_it(
     seeder, leecher = await start_session(upload_limit=20_000), await start_session()
     torrent = torrent_of(tmp_path / "seed")
     seeder.seed(torrent, tmp_path / "seed")
-    loop, start, pieces = asyncio.get_running_loop(), leecher.download, 0
+    loop, pieces = asyncio.get_running_loop(), 0
 
     def cancel(left: int) -> None:
         fetching.cancel() if not left else loop.call_soon(cancel, left - 1)
 
-    def interrupted(hashes: lt.info_hash_t, folder: Path, peers: Any, handler: AlertHandler, **options: Any) -> Any:
-        def hear(alert: lt.alert) -> None:
-            nonlocal pieces
-            handler(alert)
-            pieces += isinstance(alert, lt.piece_finished_alert)
-            if pieces == 1:
-                cancel(ticks)
-                pieces += 1
+    def hear(handler: AlertHandler, alert: lt.alert) -> None:
+        nonlocal pieces
+        handler(alert)
+        pieces += isinstance(alert, lt.piece_finished_alert)
+        if pieces == 1:
+            cancel(ticks)
+            pieces += 1
 
-        return start(hashes, folder, peers, hear, **options)
-
-    monkeypatch.setattr(leecher, "download", interrupted)
+    overhear(monkeypatch, leecher, hear)
     fetching = asyncio.create_task(fetch(leecher, torrent.ref, tmp_path / "got", [endpoint(seeder)]))
     await asyncio.wait([fetching], timeout=5)  # the rest would take longer
     assert fetching.cancelled()

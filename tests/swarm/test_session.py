@@ -47,6 +47,16 @@ async def test_stop(start_session: StartSession, tmp_path: Path) -> None:
     assert (await start_session(port)).port == port, "the port is free again"
 
 
+async def test_who_asks_for_its_traffic_is_told_when_it_stops(start_session: StartSession) -> None:
+    session = await start_session()
+    assert await session.traffic() == (0, 0)
+    asking = asyncio.create_task(session.traffic())
+    await asyncio.sleep(0)
+    await session.stop()
+    with pytest.raises(SwarmError, match="not running"):
+        await asking
+
+
 async def test_only_what_is_fetched_by_tcp_is_connected_by_it(start_session: StartSession, tmp_path: Path) -> None:
     holder, asker = await start_session(), await start_session()
     uses_utp = []

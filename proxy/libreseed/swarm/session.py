@@ -26,6 +26,7 @@ AlertHandler = Callable[[lt.alert], None]
 NEVER, DEFAULT, FIRST = 0, 4, 7
 """Priorities of pieces; libtorrent knows 0 to 7."""
 _LISTEN_SECONDS = 5.0
+_NOT_RUNNING = "The BitTorrent session is not running."
 _UNHEARD = frozenset(
     {lt.state_changed_alert, lt.torrent_added_alert, lt.add_torrent_alert, lt.torrent_resumed_alert}
     | {lt.torrent_paused_alert, lt.torrent_removed_alert}
@@ -93,6 +94,9 @@ class Session:
             return
         for book in (self._downloads, self._offered_later):
             book.clear()
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            counted.set_exception(SwarmError(_NOT_RUNNING))
         asyncio.get_running_loop().remove_reader(self._reader)
         session.pause()
         owned = [session]
@@ -127,7 +131,7 @@ class Session:
         return active_transfers(self._session)
 
     async def traffic(self) -> tuple[int, int]:
-        """Return how many bytes of files have been sent so far, and received."""
+        """Return how many bytes of files have been sent so far, and received. Raises SwarmError when it stops."""
         if self._counted is None:
             self._counted = asyncio.get_running_loop().create_future()
             self._session.post_session_stats()
@@ -252,7 +256,7 @@ class Session:
     @property
     def _session(self) -> lt.session:
         if self._lt is None:
-            raise SwarmError("The BitTorrent session is not running.")
+            raise SwarmError(_NOT_RUNNING)
         return self._lt
 
     def _read_alerts(self) -> None:
