@@ -14,7 +14,7 @@ from libreseed.network.overlay.neighbours import Neighbours
 from libreseed.network.overlay.overlay import Overlay, OverlaySettings
 from libreseed.network.overlay.recordbook import target_of
 from libreseed.network.overlay.routing import Table
-from libreseed.network.overlay.service import MakeBundles
+from libreseed.network.overlay.service import Bundles
 from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.network.udp.round_trips import RoundTrips
 from libreseed.network.udp.wire import Fields, Wire
@@ -24,7 +24,7 @@ from network.helpers import text
 
 class Spawn(Protocol):
     def __call__(
-        self, *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = ..., **settings: Any
+        self, *join: Overlay, storage: MemoryStorage | None = None, bundles: Bundles | None = ..., **settings: Any
     ) -> Awaitable[Overlay]: ...
 
 
@@ -34,10 +34,10 @@ async def spawn() -> AsyncIterator[Spawn]:
     nodes: list[Overlay] = []
 
     async def start(
-        *join: Overlay, storage: MemoryStorage | None = None, bundle: MakeBundles = lambda *_: (), **settings: Any
+        *join: Overlay, storage: MemoryStorage | None = None, bundles: Bundles | None = None, **settings: Any
     ) -> Overlay:
         node = Overlay(
-            OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), storage or MemoryStorage(), bundle=bundle
+            OverlaySettings(**{"p2p_port": 4000 + len(nodes), **settings}), storage or MemoryStorage(), bundles=bundles
         )
         await node.start()
         nodes.append(node)

@@ -38,7 +38,7 @@ def make_fetcher(
     reputation: Reputation | None = None,
 ) -> SwarmFetcher:
     """Compose what fetches blobs and seeds them."""
-    held = {} if held is None else held
+    held = HeldBlobs() if held is None else held
     offers = Offers(session)
     seeding = Seeding(blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=Told())
     return SwarmFetcher(
@@ -57,7 +57,7 @@ def make_seeding(
     blobs: BlobStore, catalogue: Catalogue, session: Session, announcer: Announcer | None = None
 ) -> tuple[Seeding, Bundler, Offers]:
     """Compose what seeds, and what makes bundles of that."""
-    held: HeldBlobs = {}
+    held = HeldBlobs()
     offers = Offers(session)
     seeding = Seeding(
         blobs, catalogue=catalogue, session=session, held=held, offers=offers, announcer=announcer or Told()

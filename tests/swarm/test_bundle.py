@@ -33,8 +33,16 @@ async def fetch(
 ) -> dict[bytes, bytes]:
     folder.mkdir()
     async with download_of(session, v2, wanted, folder, holder) as download:
-        await download.complete()
-    return {digest: file.read_bytes() for digest, file in download.files.items()}
+        files = await all_files(download, len(wanted))
+    return {digest: file.read_bytes() for digest, file in files.items()}
+
+
+async def all_files(download: BundleDownload, most: int) -> dict[bytes, Path]:
+    """Return the files of what is wanted, at most so many."""
+    files = await download.next_files()
+    while len(files) < min(most, len(download.lengths)):
+        files |= await download.next_files()
+    return files
 
 
 def download_of(session: Session, v2: bytes, wanted: list[BlobRef], folder: Path, holder: Session) -> BundleDownload:
@@ -64,7 +72,7 @@ async def test_nobody_else_is_told_of_it(start_session: StartSession, tmp_path: 
     v2 = offered(holder, tmp_path / "held", held)
     (tmp_path / "got").mkdir()
     async with download_of(asker, v2, refs(held), tmp_path / "got", holder) as download:
-        await download.complete()
+        await all_files(download, len(held))
         for session in (holder, asker):
             (handle,) = session._session.get_torrents()
             assert handle.flags() & lt.torrent_flags.disable_dht
@@ -110,13 +118,11 @@ async def test_more_comes_when_more_is_wanted(start_session: StartSession, tmp_p
         asker, v2, tmp_path / "got", peers=[endpoint(holder)], stall=5.0, length=1, choose=lambda _: wanted
     )
     async with download:
-        await download.complete()
-        assert download.files.keys() == {*wanted}
+        assert (await download.next_files()).keys() == {*wanted}
         for torrent in held[1:]:
-            wanted.append(torrent.ref.sha512)
+            wanted = [torrent.ref.sha512]
             download.choose_again()
-            await download.complete()
-            assert sha512(download.files[wanted[-1]].read_bytes()) == wanted[-1]
+            assert sha512((await download.next_files())[wanted[-1]].read_bytes()) == wanted[-1]
     assert download.is_whole
 
 

@@ -6,7 +6,7 @@ import pytest
 from libreseed.swarm.download import Download
 from libreseed.swarm.session import Session
 from swarm.conftest import StartSession, endpoint, torrent_of
-from swarm.test_bundle import download_of, offered, refs, torrents
+from swarm.test_bundle import all_files, download_of, offered, refs, torrents
 
 LIMIT = 500_000
 SIZES = (200_000, 300_000)
@@ -29,7 +29,7 @@ async def test_a_limit_holds_over_blobs_and_bundles_together(
         download_of(asker, v2, refs(held), tmp_path / "bundle", holder) as bundle,
         Download(asker, blob.ref, tmp_path / "blob", [endpoint(holder)], 20.0) as single,
     ):
-        await asyncio.gather(bundle.complete(), single.complete())
+        await asyncio.gather(all_files(bundle, len(held)), single.complete())
     seconds = asyncio.get_running_loop().time() - began
     # Twice as much as the limit lets through in a second; libtorrent lets the first moment's bytes go at once.
     assert seconds > 1.0

@@ -8,6 +8,7 @@ from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
+from libreseed.swarm import bundler
 from libreseed.swarm.bundle import MAX_FILE
 from libreseed.swarm.download import Download
 from libreseed.swarm.seeding import Incoming
@@ -166,13 +167,30 @@ async def test_bundles_have_what_is_shared_and_small(holder: Holder) -> None:
     small = await add_all(holder, DATA, DATA[1:])
     large = await add_all(holder, bytes(MAX_FILE), bytes(MAX_FILE + 1))
     secret = await add_all(holder, DATA[2:], shared=False)
-    (v2,) = holder.bundler.bundle(small)
+    (v2,) = holder.bundler.bundle([*small, *secret, large[1], bytes(64)])
     assert len(v2) == 32
-    assert [v2] == holder.bundler.bundle([*small, *secret, large[1], bytes(64)])
     assert holder.bundler.bundle(secret) == []
-    old, new = holder.bundler.bundle([*small, large[0]])
-    assert old == v2 != new, "what is offered already is not put into another"
     assert [v2] == holder.bundler.bundle([small[0], *secret])
+    assert holder.offers.digests(v2) == {*small, large[0]}
+
+
+async def test_bundles_have_what_came_next(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole fleet asks in the order of its lock file, as who holds it once did."""
+    monkeypatch.setattr(bundler, "MAX_FILES", 4)
+    first, second, asked, next_one, then, late = await add_all(holder, *(DATA[at:] for at in range(6)))
+    (one,) = holder.bundler.bundle([second])
+    assert holder.offers.digests(one) == {second, asked, next_one, then}
+    (other,) = holder.bundler.bundle([first])
+    assert holder.offers.digests(other) == {first, late}, "what is in one is not put into another"
+    old, new = holder.bundler.bundle([asked, (await add_all(holder, DATA[6:]))[0]])
+    assert (old, holder.bundler.members(new)[:64]) == (one, sha512(DATA[6:]))
+
+
+async def test_bundles_have_room_for_so_many_bytes(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundler, "MAX_BYTES", 2 * len(DATA))
+    asked, after, _ = await add_all(holder, DATA, DATA[1:], DATA[2:])
+    (v2,) = holder.bundler.bundle([asked])
+    assert holder.offers.digests(v2) == {asked, after}
 
 
 async def test_what_somebody_fetches_by_its_own_torrent_is_in_no_bundle(holder: Holder) -> None:

@@ -12,7 +12,7 @@ from libreseed.delivery.blobs.parts import SwarmParts
 from libreseed.errors import NetworkError, SwarmError
 from libreseed.network.overlay.inquiry import Rank
 from libreseed.network.overlay.overlay import Overlay
-from libreseed.network.overlay.service import MakeBundles
+from libreseed.network.overlay.service import Bundles
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.node.bandwidth import Bandwidth
 from libreseed.node.stores import Stores
@@ -65,7 +65,7 @@ async def open_networks(
     session = await start_session(settings, stores.ports)
     stack.push_async_callback(session.stop)
     await stores.ports.save(P2P, session.port)
-    held: HeldBlobs = {}
+    held = HeldBlobs()
     offers = Offers(session)
     bundler = Bundler(offers, stores.blobs, held)
     reputation = Reputation()
@@ -74,7 +74,7 @@ async def open_networks(
         stores.ports,
         stores.overlay,
         p2p_port=session.port,
-        bundle=bundler.bundle,
+        bundles=bundler,
         rank=reputation.rank,
     )
     stack.push_async_callback(overlay.stop)
@@ -137,13 +137,13 @@ async def start_session(settings: Settings, ports: PortStore) -> Session:
 
 
 async def start_overlay(
-    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundle: MakeBundles, rank: Rank
+    settings: Settings, ports: PortStore, storage: OverlayStore, *, p2p_port: int, bundles: Bundles, rank: Rank
 ) -> Overlay:
     """Start the overlay, which tells others the port of BitTorrent. Raises NetworkError, StoreError."""
 
     async def start(port: int) -> Overlay:
         own = OverlaySettings(host=settings.p2p_host, port=port, p2p_port=p2p_port)
-        overlay = Overlay(own, storage, bundle=bundle, rank=rank)
+        overlay = Overlay(own, storage, bundles=bundles, rank=rank)
         await overlay.start()
         return overlay
 

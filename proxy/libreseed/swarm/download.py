@@ -22,6 +22,7 @@ class Download(Transfer):
         self.file = folder / ref.sha512.hex()
         self._by_tcp = ref.length >= LARGE
         self.direct = direct_hosts(ref.length)
+        self._is_whole = False
         self._read: dict[int, bytes] = {}
 
     @property
@@ -39,6 +40,18 @@ class Download(Transfer):
                 self._session.read_piece(self._handle, number)
             await self._until(lambda number=number: number in self._read)  # type: ignore[misc]
             yield self._read.pop(number)
+
+    async def complete(self) -> None:
+        """Wait until everything is on the disk."""
+        await self._until(self._has_all)
+        await self._flush()
+        self._is_whole = True
+
+    def _has_all(self) -> bool:
+        return self._info is not None and len(self._finished) == self._info.num_pieces()
+
+    def _is_done(self) -> bool:
+        return self._is_whole
 
     def _check(self, info: lt.torrent_info) -> None:
         check_metadata(info, self.ref)

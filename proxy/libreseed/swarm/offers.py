@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from libreseed.swarm.bundle import Member, make_bundle
+from libreseed.swarm.bundle import Member, make_bundle, pack_members
 from libreseed.swarm.session import Session
 
 MAX_OFFERS = 256
@@ -27,6 +27,7 @@ class _Offer(NamedTuple):
     asked_at: float
     digests: frozenset[bytes]
     end: EndTorrent
+    members: bytes
     folder: Path | None = None
 
 
@@ -50,16 +51,17 @@ class Offers:
         by_name = {each.digest.hex(): place for each, place in zip(members, places, strict=True)}
         self._session.seed_files(bundle.metadata, by_name)
         digests = frozenset(each.digest for each in members)
-        self._offers[bundle.v2] = _Offer(self._clock(), digests, lambda **_: self._session.unseed(bundle.v2))
+        end = lambda **_: self._session.unseed(bundle.v2)  # noqa: E731
+        self._offers[bundle.v2] = _Offer(self._clock(), digests, end, pack_members(members))
         return bundle.v2
 
-    def keep(self, v2: bytes, digests: Collection[bytes], folder: Path, end: EndTorrent) -> None:
+    def keep(self, v2: bytes, digests: Collection[bytes], members: bytes, folder: Path, end: EndTorrent) -> None:
         """Go on giving a bundle that has come into `folder`. It is offered to others for these blobs, none unless it is
-        whole."""
+        whole. `members` as they were told us, empty when that is unknown."""
         if v2 in self._offers or not self._has_room():
             end(keep_folder=False)
         else:
-            self._offers[v2] = _Offer(self._clock(), frozenset(digests), end, folder)
+            self._offers[v2] = _Offer(self._clock(), frozenset(digests), end, members, folder)
 
     def reopen(self, v2: bytes) -> Path | None:
         """Offer a bundle no longer of which more is to come, and return the folder in which it is; None when it has not
@@ -82,6 +84,14 @@ class Offers:
             left -= self._offers[v2].digests
             self._touch(v2)
         return found
+
+    def has(self, digest: bytes) -> bool:
+        """Tell whether a blob is in a bundle that is offered."""
+        return any(digest in each.digests for each in self._offers.values())
+
+    def members(self, v2: bytes) -> bytes:
+        """Return what is in a bundle (see `pack_members`), empty when it is not offered or that is unknown."""
+        return self._offers[v2].members if v2 in self._offers else b""
 
     def digests(self, v2: bytes) -> frozenset[bytes]:
         """Return the SHA-512 of the blobs in a bundle that is offered."""

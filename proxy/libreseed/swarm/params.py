@@ -33,7 +33,7 @@ def seed_files_params(metadata: bytes, places: Mapping[str, Path]) -> lt.add_tor
 
 
 def download_params(
-    hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], *, announced: bool, in_order: bool
+    hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], metadata: bytes, *, announced: bool, in_order: bool
 ) -> lt.add_torrent_params:
     """Return those of a torrent that is to be fetched into `folder`, paused; see `Session.download`."""
     params = lt.add_torrent_params()
@@ -42,6 +42,10 @@ def download_params(
     params.flags = lt.torrent_flags.paused | lt.torrent_flags.duplicate_is_error | _ALWAYS
     if in_order:
         params.flags |= lt.torrent_flags.sequential_download
+    if metadata:
+        params.ti = lt.torrent_info(metadata)
+        # libtorrent connects at once only if it need not look at the disk first, else half a second later.
+        params.flags |= lt.torrent_flags.no_verify_files
     if not announced:
         params.flags |= _UNANNOUNCED
     params.peers = list(peers)

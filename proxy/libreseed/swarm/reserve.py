@@ -14,14 +14,14 @@ from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.05
+LOOK = 0.1
 """Seconds between two looks at a torrent whose holder is held in reserve."""
 CONNECT = 0.15
 """Seconds in which one of the others must be connected."""
 BEHIND = 0.5
-"""Seconds for which the others may have pieces that do not come."""
+"""Seconds that a host may be behind the others: pieces pass from one to the next."""
 ABREAST = 0.9
-"""The part of what any of the others has that a host must have to be abreast of them."""
+"""The part of what any of the others had that a host must have by then."""
 FINISHED = 0.1
 """Seconds after which the holder is asked, for each host that came before, when one of the others has all that it wants
 and none has what this host wants: the finished one may be who asked the holder for all."""
@@ -65,21 +65,22 @@ class Reserve:
         self._started = now
         self._received = 0
         self._heard_at = now
-        self._abreast_at = now
+        self._mark = 0.0
+        self._marked_at = now
         self._fed_at = now
 
     def need(self, progress: Progress, now: float) -> Need | None:
         """Return why the holder is to be asked from now on, None as long as it is not."""
         if progress.received != self._received or not progress.most:
             self._received, self._heard_at = progress.received, now
-        if progress.pieces >= progress.most * ABREAST:
-            self._abreast_at = now
+        if progress.pieces >= self._mark:
+            self._mark, self._marked_at = progress.most * ABREAST, now
         if not progress.exhausted:
             self._fed_at = now
         waited = now - self._started
         if progress.peers == 0 and waited > CONNECT:
             return Need.UNREACHED
-        if now - self._abreast_at > BEHIND:
+        if now - self._marked_at > BEHIND:
             return Need.BEHIND
         if now - self._fed_at > FINISHED * self._number:
             return Need.FINISHED

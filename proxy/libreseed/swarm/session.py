@@ -166,19 +166,21 @@ class Session:
         peers: Iterable[Endpoint],
         handler: AlertHandler,
         *,
+        metadata: bytes = b"",
         announced: bool = True,
         in_order: bool = True,
         by_tcp: bool = False,
     ) -> lt.torrent_handle:
         """Begin to fetch a torrent, which has a v2 infohash, into `folder`; `handler` gets every alert about it until
-        `forget`. Unless `announced`, only the given peers are asked; pieces come `in_order`, or else the rarest first.
+        `forget`. With `metadata`, its torrent file, nobody is asked for that, and the folder is taken to be empty.
+        Unless `announced`, only the given peers are asked; pieces come `in_order`, or else the rarest first.
         `by_tcp`: for many bytes TCP takes half the CPU time of uTP, which is used otherwise: Nagle's algorithm would
         cost a small blob 45 ms.
 
         The torrent is added paused with its peers and then resumed: libtorrent connects at once on resume, and
         otherwise only on its next tick, up to a second later. Raises SwarmError.
         """
-        params = download_params(hashes, folder, peers, announced=announced, in_order=in_order)
+        params = download_params(hashes, folder, peers, metadata, announced=announced, in_order=in_order)
         try:
             handle = self._session.add_torrent(params)
         except RuntimeError as error:

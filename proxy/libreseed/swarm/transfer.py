@@ -42,6 +42,9 @@ class Transfer(ABC):
     direct = DIRECT
     """How many hosts ask the holder at once (see `swarm.shares`)."""
     _by_tcp = False
+    _is_reopened = False
+    _metadata = b""
+    """The torrent file, if it is known."""
 
     def __init__(
         self, session: Session, hashes: lt.info_hash_t, folder: Path, peers: Iterable[Endpoint], stall: float
@@ -60,22 +63,25 @@ class Transfer(ABC):
         self._info: lt.torrent_info | None = None
         self._handle: lt.torrent_handle | None = None
         self._finished: set[int] = set()
-        self._whole = False
-        self._flushed = False
+        self._is_flushing = False
         self._restarted = False
         self._is_prioritised = False
-        self._grew = False
         self._received = 0
+        self._senders: dict[Endpoint, int] = {}
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._progressed = asyncio.get_running_loop().time()
-        if self._reserve is None:
-            self._start(_FIRST_RETRY)
-        else:
-            self._start(_FLEET_RETRY)
+        info = lt.torrent_info(self._metadata) if self._metadata else None
+        if info is not None:
+            self._check(info)
+        self._start()
+        if info is not None:
+            self._info = info
+            self._prioritise(info)
+        self._go_on()
+        if self._reserve is not None:
             self._tasks.start(self._reserve.watch(self._place[0], self._look, self._ask_reserved))
         return self
 
@@ -136,17 +142,27 @@ class Transfer(ABC):
         return self._session.received(self._handle) if self._handle is not None else 0
 
     async def senders(self) -> dict[Endpoint, int]:
-        """Return who has sent bytes of it, of those that are connected still, and how many."""
+        """Return who has sent bytes of it since this was last asked, of those that are connected still, and how
+        many."""
         peers = await self._session.peers_of(self._handle) if self._handle is not None else ()
-        return {peer.endpoint: peer.sent for peer in peers if peer.sent}
+        known, self._senders = self._senders, {peer.endpoint: peer.sent for peer in peers}
+        new = {peer: sent - known.get(peer, 0) for peer, sent in self._senders.items()}
+        return {peer: sent for peer, sent in new.items() if sent > 0}
 
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
         await self._until(lambda: bool(self._finished))
 
-    async def complete(self) -> None:
-        """Wait until everything is on disk."""
-        await self._until(lambda: self._flushed)
+    async def _flush(self) -> None:
+        """Wait until what has come is on the disk."""
+        self._is_flushing = True
+        if self._handle is not None:
+            self._handle.flush_cache()
+        await self._until(lambda: not self._is_flushing)
+
+    @abstractmethod
+    def _is_done(self) -> bool:
+        """Tell whether nothing more is to come, as far as is known by now."""
 
     def _add_peers(self, peers: set[Endpoint], *, at_once: bool = False) -> None:
         new = peers - self.peers
@@ -154,24 +170,32 @@ class Transfer(ABC):
         if new and self._handle is not None:
             self._session.add_peers(self._handle, new, at_once=at_once)
 
-    def _start(self, retry: float) -> None:
+    def _start(self) -> None:
         self._handle = self._session.download(
             self._hashes,
             self._folder,
             self.peers,
             self._on_alert,
+            metadata=b"" if self._restarted else self._metadata,
             announced=self._announced,
             in_order=self._place[1] < 2,
             by_tcp=self._by_tcp and not self._restarted,  # some peers may be reached by UDP alone
         )
-        self._watch(retry)
+        if self._is_flushing:
+            self._handle.flush_cache()
+
+    def _go_on(self) -> None:
+        """Something is to come from now on."""
+        self._progressed = asyncio.get_running_loop().time()
+        if self._retry is None:
+            self._watch(_FIRST_RETRY if self._reserve is None else _FLEET_RETRY)
 
     def _watch(self, retry: float) -> None:
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(retry, self._check_progress, retry, self._progressed)
 
     async def _look(self) -> Progress | None:
-        if self._handle is None:
+        if self._handle is None or self._is_done():
             return None
         peers = await self._session.peers_of(self._handle)
         received, most = sum(peer.sent for peer in peers), max((peer.pieces for peer in peers), default=0)
@@ -192,7 +216,8 @@ class Transfer(ABC):
             self._handle = None
 
     def _check_progress(self, retry: float, progressed: float) -> None:
-        if self._flushed or self._error is not None:
+        self._retry = None
+        if self._is_done() or self._error is not None:
             return
         longer = min(retry * 5, _LAST_RETRY)
         known, self._received = self._received, self.received  # a large piece takes its time
@@ -204,7 +229,8 @@ class Transfer(ABC):
         self._restarted = True
         self._received = 0
         try:
-            self._start(longer)
+            self._start()
+            self._watch(longer)
         except SwarmError as error:
             self._error = error
             self._changed.set()
@@ -244,23 +270,15 @@ class Transfer(ABC):
                 self._check_metadata()
             case lt.piece_finished_alert():
                 self._finished.add(alert.piece_index)
-                self._flush_if_whole()
             case lt.read_piece_alert():
                 self._on_read(alert)
             case lt.torrent_checked_alert():
-                # After a restart, pieces of the try before are found on the disk; no other alert tells of them.
-                have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if self._restarted else []
+                # Pieces of a try before are found on the disk; no other alert tells of them.
+                may_have = self._restarted or self._is_reopened
+                have = alert.handle.status(lt.torrent_handle.query_pieces).pieces if may_have else []
                 self._finished.update(number for number, there in enumerate(have) if there)
-                self._flush_if_whole()
             case lt.cache_flushed_alert():
-                # The alert also comes of pausing; only after the last piece does it count.
-                if not self._whole:
-                    return
-                if self._grew:  # it may be of what was whole before more was wanted
-                    self._grew = False
-                    alert.handle.flush_cache()
-                    return
-                self._flushed = True
+                self._is_flushing = False
             case lt.peer_ban_alert():
                 self._on_ban((alert.endpoint[0], alert.endpoint[1]))
                 return
@@ -272,16 +290,6 @@ class Transfer(ABC):
                 return
         self._progressed = asyncio.get_running_loop().time()
         self._changed.set()
-
-    def _flush_if_whole(self) -> None:
-        # libtorrent tells only once that a torrent is finished, though more of it may come to be wanted later.
-        if not self._whole and self._handle is not None and self._info is not None and self._has_all_wanted(self._info):
-            self._whole = True
-            self._handle.flush_cache()
-
-    def _has_all_wanted(self, info: lt.torrent_info) -> bool:
-        """Tell whether all pieces have come that are wanted by now."""
-        return len(self._finished) == info.num_pieces()
 
     def _on_read(self, alert: lt.read_piece_alert) -> None:
         """Take a piece that was asked for. Only a blob's own torrent reads pieces one by one."""

@@ -1,7 +1,7 @@
 """Many blobs in one torrent: holders are real sessions, found through a real overlay."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
+from libreseed.swarm import bundler as bundler_module
 from libreseed.swarm.bundle import MAX_FILE, Member
 from libreseed.swarm.bundler import Bundler as Makes
 from libreseed.swarm.held import HeldBlobs
@@ -29,6 +30,7 @@ from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.swarm.torrents import make_torrent, pieces_root
 from libreseed.trust.records import BlobRef
+from support.bundles import BundlesBy, MakeBundles, make_none
 from support.running import eventually
 from support.seeding import make_fetcher
 from swarm.conftest import seeded
@@ -38,22 +40,12 @@ NOWHERE = bytes([7] * 32)
 """The infohash of no torrent."""
 
 
-Make = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
-
-
-def _none(*_: object) -> Sequence[bytes]:
-    return ()
-
-
-class Bundler:
-    """What makes bundles for others; `make` is the `usual` one, unless a test puts another there."""
+class Bundler(BundlesBy):
+    """What makes bundles for others as a test says; `usual` is what does otherwise."""
 
     def __init__(self) -> None:
-        self.make: Make = _none
-        self.usual: Make = _none
-
-    def __call__(self, digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
-        return self.make(digests, fetched)
+        super().__init__()
+        self.usual: MakeBundles = make_none
 
 
 async def open_fetcher(
@@ -65,7 +57,7 @@ async def open_fetcher(
     session = Session(SessionSettings("127.0.0.1"))
     await session.start()
     stack.push_async_callback(session.stop)
-    overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage(), bundle=bundler)
+    overlay = Overlay(OverlaySettings(p2p_port=session.port), MemoryStorage(), bundles=bundler)
     await overlay.start()
     stack.push_async_callback(overlay.stop)
     await overlay.bootstrap("{}:{}".format(*other.swarm.overlay.address) for other in known)
@@ -73,9 +65,11 @@ async def open_fetcher(
     stack.push_async_callback(database.close)
     blobs = BlobStore(root / ".swarm")
     await blobs.open()
-    held: HeldBlobs = {}
+    held = HeldBlobs()
     fetcher = make_fetcher(overlay, session, blobs, Catalogue(database), held)
-    bundler.make = bundler.usual = Makes(Offers(session), blobs, held).bundle
+    makes = Makes(fetcher.swarm.offers, blobs, held)
+    bundler.make = bundler.usual = makes.bundle
+    bundler.tell_members = makes.members
     stack.push_async_callback(fetcher.close)
     return fetcher
 
@@ -99,6 +93,12 @@ async def holder(tmp_path: Path, stack: AsyncExitStack, bundler: Bundler) -> Swa
 @pytest.fixture
 async def fetcher(tmp_path: Path, stack: AsyncExitStack, holder: SwarmFetcher) -> SwarmFetcher:
     return await open_fetcher(tmp_path / "me", stack, holder)
+
+
+@pytest.fixture
+def no_companions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles have nothing that was not asked for."""
+    monkeypatch.setattr(bundler_module, "MAX_BYTES", 0)
 
 
 @pytest.fixture
@@ -166,6 +166,7 @@ async def test_a_holder_that_makes_no_bundles(
     assert set(torrents) == {ref.v2 for ref in refs}
 
 
+@pytest.mark.usefixtures("no_companions")
 async def test_what_the_holder_leaves_out_comes_by_its_own_torrent(
     holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
 ) -> None:
@@ -175,6 +176,7 @@ async def test_what_the_holder_leaves_out_comes_by_its_own_torrent(
     assert set(torrents[1:]) == {min(refs, key=lambda ref: ref.sha512).v2}
 
 
+@pytest.mark.usefixtures("no_companions")
 async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
     holder: SwarmFetcher,
     bundler: Bundler,
@@ -190,7 +192,7 @@ async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
 
     bundler.make = bundle
     monkeypatch.setattr(bundle_queue, "SIDE_BY_SIDE", 1)
-    monkeypatch.setattr(bundle_queue, "MAX_FILES", 3)
+    monkeypatch.setattr(bundle_queue, "MAX_ASKED", 3)
     refs = await hold(holder)
     assert await fetch(fetcher, refs) == refs
     assert asked == [3, 3, 2]
@@ -199,6 +201,7 @@ async def test_what_waits_comes_in_the_next_bundle_of_a_limited_size(
     assert asked == [3, 3, 2], "one of them is enough, and one alone is no bundle"
 
 
+@pytest.mark.usefixtures("no_companions")
 async def test_what_waits_has_started_once_the_holder_delivers(
     holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +214,7 @@ async def test_what_waits_has_started_once_the_holder_delivers(
 
     bundler.make = bundle
     monkeypatch.setattr(bundle_queue, "SIDE_BY_SIDE", 1)
-    monkeypatch.setattr(bundle_queue, "MAX_FILES", 4)
+    monkeypatch.setattr(bundle_queue, "MAX_ASKED", 4)
     refs = await hold(holder)
     all_wanted = [BlobRequest(ref.sha512) for ref in refs]
     assert await asyncio.gather(*map(fetcher.fetch, all_wanted)) == refs

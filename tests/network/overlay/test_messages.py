@@ -22,6 +22,8 @@ READERS: list[Callable[[list[object]], object]] = [
     messages.read_held,
     messages.read_bundle,
     messages.read_join,
+    messages.read_members,
+    messages.read_told_members,
     lambda fields: messages.read_bundled(fields, "127.0.0.1"),
     lambda fields: messages.read_joined(fields, "127.0.0.1"),
     messages.read_count,

@@ -15,6 +15,7 @@ from libreseed.network.overlay.recordbook import target_of
 from libreseed.network.udp import wire as wires
 from network.conftest import RawPeer, RawPeers, Spawn
 from network.helpers import blob, eventually, record_of, text
+from support.bundles import BundlesBy
 
 KEY = "libreseed:lodash"
 
@@ -85,7 +86,7 @@ async def test_a_neighbour_bundles_what_it_announces(spawn: Spawn) -> None:
         asked.append([*digests])
         return [bytes([7] * 32)]
 
-    holder = await spawn(bundle=bundle)
+    holder = await spawn(bundles=BundlesBy(bundle))
     asker = await spawn(holder)
     held = [blob() for _ in range(3)]
     await holder.announce(held[:2])
@@ -97,7 +98,7 @@ async def test_a_neighbour_bundles_what_it_announces(spawn: Spawn) -> None:
 
 async def test_who_fetches_the_same_is_introduced(spawn: Spawn) -> None:
     v2 = bytes([7] * 32)
-    holder = await spawn(bundle=lambda *_: [v2])
+    holder = await spawn(bundles=BundlesBy(lambda *_: [v2]))
     first, second, third = [await spawn(holder) for _ in range(3)]
     held = blob()
     await holder.announce([held])
@@ -115,7 +116,7 @@ async def test_who_fetches_the_same_is_introduced(spawn: Spawn) -> None:
 
 async def test_what_others_fetch_by_its_own_torrent_is_told(spawn: Spawn) -> None:
     asked: list[Collection[bytes]] = []
-    holder = await spawn(bundle=lambda _, fetched: asked.append(fetched) or [])  # type: ignore[func-returns-value]
+    holder = await spawn(bundles=BundlesBy(lambda _, fetched: asked.append(fetched) or []))  # type: ignore[func-returns-value]
     first, second = [await spawn(holder) for _ in range(2)]
     one, other = blob(), blob()
     await holder.announce([one, other])
@@ -136,8 +137,28 @@ async def test_who_never_answered_is_named_to_nobody(spawn: Spawn, raw_peer: Raw
     assert await asker.join(("127.0.0.1", holder.p2p_port), held.digest) == Introduction(0, 1)
 
 
+async def test_it_is_told_what_is_in_a_bundle(spawn: Spawn) -> None:
+    v2 = bytes([7] * 32)
+    holder = await spawn(bundles=BundlesBy(members={v2: b"members"}.__getitem__))
+    asker = await spawn(holder)
+    assert await asker.request_members(("127.0.0.1", holder.p2p_port), v2) == b"members"
+    assert await asker.request_members(("127.0.0.1", holder.p2p_port + 1), v2) == b"", "that is no neighbour"
+
+
+async def test_who_never_answered_is_not_told_what_is_in_a_bundle(spawn: Spawn, raw_peer: RawPeers) -> None:
+    """The answer is a hundred times as long as the request, which may be forged."""
+    holder, forger = await spawn(bundles=BundlesBy(members=lambda _: b"members")), await raw_peer()
+    forger.handlers["ping"] = lambda *_: [b"", 0]
+    answer = await forger.ask(holder, "members", bytes(32))
+    assert answer
+    assert answer[2] == b""
+
+
 async def test_a_malformed_answer_is_no_bundle(spawn: Spawn, raw_peer: RawPeers) -> None:
     peer, node = await raw_peer(), await spawn()
+    await node.bootstrap([text(peer.address)])
+    peer.handlers["members"] = lambda sender, fields: [peer.node_id, 5000, 7]
+    assert await node.request_members(("127.0.0.1", 5000), bytes(32)) == b""
     await node.bootstrap([text(peer.address)])
     peer.handlers["bundle"] = lambda sender, fields: [peer.node_id, 5000, b"short"]
     assert await node.request_bundles(("127.0.0.1", 5000), [bytes(64), bytes([1] * 64)]) == []

@@ -1,19 +1,19 @@
-"""What waits to come from a neighbour in bundles, and what is on its way."""
+"""What waits to come from a neighbour in bundles."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from libreseed.errors import LibreseedError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.swarm.bundle import MAX_FILES, BundleDownload
 from libreseed.swarm.seeding import Tarball
-from libreseed.trust.records import BlobRef, Endpoint
+from libreseed.trust.records import BlobRef
 
+MAX_ASKED = 48
+"""Blobs that a bundle is asked for at a time."""
 MAX_BYTES = 4 << 20
-"""Bytes of a bundle, unless its last blob exceeds it."""
+"""Their bytes, unless the last one exceeds it."""
 SIDE_BY_SIDE = 3
 """Bundles on their way from one neighbour at a time."""
 
@@ -27,18 +27,25 @@ def _new_future() -> "asyncio.Future[Outcome]":
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A blob to fetch, `in_demand` when others asked the holder for it lately.
+    """A blob to fetch, of `length` bytes. `v2` is the infohash of its own torrent, and it is
+    `in_demand` when others asked the holder for it lately.
 
     `started` is set as soon as the holder delivers it, or what it waits for. `shared` and `tarball` are as in
     `Incoming`.
     """
 
-    ref: BlobRef
+    digest: bytes
+    length: int
     started: asyncio.Event
     shared: bool
     tarball: Tarball | None
+    v2: bytes = b""
     in_demand: bool = False
     outcome: "asyncio.Future[Outcome]" = field(default_factory=_new_future)
+
+    def is_among(self, lengths: Mapping[bytes, int]) -> bool:
+        """Tell whether it is one of these blobs, lengths in bytes by SHA-512."""
+        return lengths.get(self.digest) == self.length
 
     def settle(self, outcome: Outcome | LibreseedError) -> None:
         """Tell what became of it, unless that was told, or nobody waits any more."""
@@ -68,7 +75,7 @@ class WaitingLine:
 
     def claim(self, lengths: Mapping[bytes, int]) -> list[Part]:
         """Return what waits of these blobs, by SHA-512 and length in bytes; it comes without being asked for."""
-        claimed = [part for part in self._waiting if lengths.get(part.ref.sha512) == part.ref.length]
+        claimed = [part for part in self._waiting if part.is_among(lengths)]
         self._waiting = [part for part in self._waiting if part not in claimed]
         return claimed
 
@@ -82,9 +89,9 @@ class WaitingLine:
         self._waiting.append(part)
         self._go_on()
 
-    def tell_started(self, parts: Iterable[Part]) -> None:
-        """The holder delivers these, and then what waits."""
-        for part in (*parts, *self._waiting):
+    def tell_started(self) -> None:
+        """The holder delivers, and then what waits."""
+        for part in self._waiting:
             part.started.set()
 
     @contextmanager
@@ -114,47 +121,6 @@ class WaitingLine:
     def _next(self) -> list[Part]:
         self._waiting = [part for part in self._waiting if not part.outcome.done()]
         parts: list[Part] = []
-        while self._waiting and len(parts) < MAX_FILES and sum(part.ref.length for part in parts) < MAX_BYTES:
+        while self._waiting and len(parts) < MAX_ASKED and sum(part.length for part in parts) < MAX_BYTES:
             parts.append(self._waiting.pop(0))
         return parts
-
-
-class ComingBundle:
-    """The bundle with the infohash `v2` on its way from `holder` into `folder`, together with those that its
-    `introduction` names. More of it may come to be wanted meanwhile."""
-
-    def __init__(self, v2: bytes, holder: Endpoint, introduction: Introduction, folder: Path) -> None:
-        self.v2 = v2
-        self.holder = holder
-        self.introduction = introduction
-        self.folder = folder
-        self.parts: dict[bytes, Part] = {}
-        """What is wanted of it, and has not come yet."""
-        self.download: BundleDownload | None = None
-        self.goes_on = False
-        self._claims: list[tuple[WaitingLine, dict[bytes, Part]]] = []
-        self._end = asyncio.Event()
-
-    def claim(self, line: "WaitingLine", unclaimed: dict[bytes, Part]) -> None:
-        """Take of it what is unclaimed, and what waits in the line, as soon as it is known what is in it."""
-        self._claims.append((line, unclaimed))
-        if self.download is not None:
-            self.download.choose_again()
-
-    def choose(self, lengths: Mapping[bytes, int]) -> Collection[bytes]:
-        """Return what is wanted of these blobs, lengths in bytes by SHA-512."""
-        claims, self._claims = self._claims, []
-        for line, unclaimed in claims:
-            fitting = [each for each in lengths if each in unclaimed and unclaimed[each].ref.length == lengths[each]]
-            self.parts.update((digest, unclaimed.pop(digest)) for digest in fitting)
-            self.parts.update((part.ref.sha512, part) for part in line.claim(lengths))
-        return self.parts.keys()
-
-    def fail(self, error: LibreseedError) -> None:
-        """Nothing more of it comes."""
-        settle_all(self.parts.values(), error)
-        self._end.set()
-
-    async def ended(self) -> None:
-        """Wait for that."""
-        await self._end.wait()

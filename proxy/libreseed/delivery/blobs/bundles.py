@@ -9,16 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
-from libreseed.delivery.blobs.bundle_queue import ComingBundle, Outcome, Part, WaitingLine, settle_all
+from libreseed.delivery.blobs.bundle_queue import Outcome, Part, WaitingLine, settle_all
+from libreseed.delivery.blobs.open_bundle import OpenBundle
 from libreseed.delivery.blobs.parts import SwarmParts
-from libreseed.errors import IntegrityError, LibreseedError, UnavailableError
+from libreseed.errors import IntegrityError, LibreseedError, StoreError, SwarmError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.swarm.bundle import MAX_FILE, BundleDownload
+from libreseed.store.blobs import check_file
+from libreseed.swarm.bundle import MAX_FILE, BundleDownload, make_bundle, unpack_members
 from libreseed.swarm.seeding import Incoming
-from libreseed.trust.records import Endpoint
+from libreseed.trust.records import BlobRef, Endpoint
 
 STALL = 2.0
 """Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
+MEMBERS = 0.5
+"""Seconds for which a holder may take to tell what is in a bundle; then its torrent file is asked for (BEP 9)."""
+OPEN = 2.0
+"""Seconds for which a bundle stays open after the last of it came that was wanted."""
 
 
 class BundleFetcher:
@@ -26,7 +32,7 @@ class BundleFetcher:
 
     def __init__(self, swarm: SwarmParts) -> None:
         self._swarm = swarm
-        self._coming: dict[bytes, ComingBundle] = {}
+        self._open: dict[bytes, OpenBundle] = {}
         self._lines: dict[Endpoint, WaitingLine] = {}
         self._tasks = Tasks()
 
@@ -37,7 +43,7 @@ class BundleFetcher:
         Raises UnavailableError when the neighbour ceases to deliver, IntegrityError when it has wrong bytes,
         SwarmError, StoreError.
         """
-        if part.ref.length > MAX_FILE:
+        if part.length > MAX_FILE:
             return Introduction()
         line = self._lines.get(holder)
         if line is None:
@@ -51,11 +57,15 @@ class BundleFetcher:
             if line.is_idle and self._lines.get(holder) is line:
                 del self._lines[holder]
 
+    def find_open(self, digest: bytes) -> OpenBundle | None:
+        """Return a bundle that is on its way already, has delivered, and has this blob."""
+        return next((each for each in self._open.values() if each.length_of(digest) is not None), None)
+
     async def close(self) -> None:
         """End what is under way."""
         await self._tasks.stop()
 
-    async def _run(self, holder: Endpoint, line: "WaitingLine", parts: Sequence[Part]) -> None:
+    async def _run(self, holder: Endpoint, line: WaitingLine, parts: Sequence[Part]) -> None:
         try:
             await self._fetch(holder, line, parts)
         except LibreseedError as error:
@@ -63,90 +73,131 @@ class BundleFetcher:
         finally:
             settle_all(parts, UnavailableError("The bundle was given up."))
 
-    async def _fetch(self, holder: Endpoint, line: "WaitingLine", parts: Sequence[Part]) -> None:
-        unclaimed = {part.ref.sha512: part for part in parts}
+    async def _fetch(self, holder: Endpoint, line: WaitingLine, parts: Sequence[Part]) -> None:
+        unclaimed = {part.digest: part for part in parts}
         with line.turn():
             offers = await self._swarm.overlay.request_bundles(holder, [*unclaimed])
             taking = [self._take(holder, line, unclaimed, *offer) for offer in offers]
             for outcome in await asyncio.gather(*taking, return_exceptions=True):
                 if isinstance(outcome, BaseException) and not isinstance(outcome, LibreseedError):
                     raise outcome
-        settle_all(unclaimed.values(), Introduction())
+            settle_all(unclaimed.values(), Introduction())
+            await asyncio.wait([part.outcome for part in parts])
 
     async def _take(
         self,
         holder: Endpoint,
-        line: "WaitingLine",
+        line: WaitingLine,
         unclaimed: dict[bytes, Part],
         v2: bytes,
         introduction: Introduction,
     ) -> None:
-        """Fetch of one torrent what is still unclaimed of what was asked for, and what else of it is wanted."""
-        own = next((part for part in unclaimed.values() if part.ref.v2 == v2), None)
+        """Let come of one torrent what is still unclaimed of what was asked for, and what else of it is wanted."""
+        own = next((part for part in unclaimed.values() if part.v2 == v2), None)
         if own is not None:
-            unclaimed.pop(own.ref.sha512).settle(introduction)
+            unclaimed.pop(own.digest).settle(introduction)
             return
-        coming = self._coming.get(v2)
-        if coming is not None:
-            coming.claim(line, unclaimed)
-            await coming.ended()
-            return
-        folder = self._swarm.offers.reopen(v2) or self._swarm.blobs.incoming_dir()
-        coming = self._coming[v2] = ComingBundle(v2, holder, introduction, folder)
+        bundle = self._open.get(v2)
+        if bundle is None:
+            bundle = self._open[v2] = OpenBundle(v2, holder, introduction)
+            length = sum(part.length for part in unclaimed.values())
+            self._tasks.start(self._keep_open(bundle, line, length))
+        await bundle.claim(line, unclaimed)
+
+    async def _keep_open(self, bundle: OpenBundle, line: WaitingLine, length: int) -> None:
+        known = self._swarm.offers.reopen(bundle.v2)
+        folder = known or self._swarm.blobs.incoming_dir()
         try:
-            await self._download(coming, line, unclaimed)
+            await self._download(bundle, line, folder, length, reopened=known is not None)
         except LibreseedError as error:
-            coming.fail(error)
-            raise
+            bundle.fail(error)
         finally:
-            del self._coming[v2]
-            coming.fail(UnavailableError("The bundle was given up."))
-            if not coming.goes_on:
+            del self._open[bundle.v2]
+            bundle.fail(UnavailableError("The bundle was given up."))
+            if not bundle.goes_on:
                 await self._swarm.blobs.discard(folder)
 
-    async def _download(self, coming: ComingBundle, line: WaitingLine, unclaimed: dict[bytes, Part]) -> None:
+    async def _ask_members(self, bundle: OpenBundle) -> tuple[bytes, bytes]:
+        """Return what is in a bundle, packed, and its torrent file; nothing when its holder does not tell the truth, or
+        not in time."""
+        try:
+            async with asyncio.timeout(MEMBERS):
+                packed = await self._swarm.overlay.request_members(bundle.holder, bundle.v2)
+            made = make_bundle(unpack_members(packed))
+        except (SwarmError, TimeoutError):
+            return b"", b""
+        return (packed, made.metadata) if made.v2 == bundle.v2 else (b"", b"")
+
+    async def _download(
+        self, bundle: OpenBundle, line: WaitingLine, folder: Path, length: int, *, reopened: bool
+    ) -> None:
         swarm = self._swarm
+        members, metadata = (b"", b"") if reopened else await self._ask_members(bundle)
         download = BundleDownload(
             swarm.session,
-            coming.v2,
-            coming.folder,
+            bundle.v2,
+            folder,
             peers=[],
             stall=STALL,
-            length=sum(part.ref.length for part in unclaimed.values()),
-            choose=coming.choose,
+            length=length,
+            choose=bundle.choose,
+            metadata=metadata,
+            reopened=reopened,
         )
-        swarm.ask(download, coming.holder, coming.introduction)
-        coming.claim(line, unclaimed)
+        bundle.begin(download)
+        swarm.ask(download, bundle.holder, bundle.introduction)
         async with download:
-            coming.download = download
             await download.first_piece()
-            line.tell_started(coming.parts.values())
-            while coming.parts:
-                await download.complete()
-                parts, coming.parts = coming.parts, {}
-                senders = await download.senders()
-                if not await self._store(download.files, parts):
-                    self._swarm.reputation.note_wrong(senders)
-                    return
-                self._swarm.reputation.note_right(senders)
-            coming.goes_on = True
-            self._pass_on(coming.v2, download, coming.folder)
+            bundle.tell_started()
+            line.tell_started()
+            while bundle.is_wanted or await bundle.more_wanted(OPEN):
+                await self._receive(bundle, download)
+            await self._pass_on(bundle, download, folder, members)
 
-    async def _store(self, files: Mapping[bytes, Path], parts: Mapping[bytes, Part]) -> bool:
-        """Check and store what has come; tell whether none of it was wrong."""
-        incoming = [Incoming(files[digest], digest, part.shared, part.tarball) for digest, part in parts.items()]
-        outcomes = await self._swarm.seeding.add_files(incoming, keep=True)
-        for part, outcome in zip(parts.values(), outcomes, strict=True):
-            part.settle(outcome)
-        return not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
+    async def _receive(self, bundle: OpenBundle, download: BundleDownload) -> None:
+        """Check and store what has come next. Raises UnavailableError when something was wrong."""
+        files = await download.next_files()
+        parts = bundle.parts_among(files)
+        outcomes = await self._store(files, parts)
+        is_right = not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
+        if not is_right:  # who is asked for it next must know whom not to believe
+            self._swarm.reputation.note_lie(bundle.holder)
+        for part, outcome in zip(parts, outcomes, strict=True):
+            bundle.settle(part, outcome)
+        if not is_right:
+            raise UnavailableError(f"Some of {download.label} was wrong.")
+        if not (bundle.has_delivered and bundle.is_wanted):
+            self._swarm.reputation.note_right(await download.senders())
+        bundle.has_delivered = True
 
-    def _pass_on(self, v2: bytes, download: BundleDownload, folder: Path) -> None:
-        """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew."""
+    async def _pass_on(self, bundle: OpenBundle, download: BundleDownload, folder: Path, members: bytes) -> None:
+        """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew. What came
+        without being wanted is checked as well: who passes on what is wrong counts as a liar."""
+        swarm = self._swarm
+        rest = await download.unwanted_files()
+        if not await asyncio.to_thread(_are_right, rest):
+            swarm.reputation.note_lie(bundle.holder)
+            raise UnavailableError(f"Some of {download.label} was wrong.")
+        bundle.goes_on = True
         end_torrent = download.detach()
 
         def end(*, keep_folder: bool) -> None:
             end_torrent()
             if not keep_folder:
-                self._tasks.start(self._swarm.blobs.discard(folder))
+                self._tasks.start(swarm.blobs.discard(folder))
 
-        self._swarm.offers.keep(v2, download.files.keys() if download.is_whole else (), folder, end)
+        swarm.offers.keep(bundle.v2, download.lengths if download.is_whole else (), members, folder, end)
+
+    async def _store(self, files: Mapping[bytes, Path], parts: Sequence[Part]) -> list[BlobRef | LibreseedError]:
+        incoming = [Incoming(files[part.digest], part.digest, part.shared, part.tarball) for part in parts]
+        return await self._swarm.seeding.add_files(incoming, keep=True)
+
+
+def _are_right(files: Mapping[bytes, Path]) -> bool:
+    """Tell whether each of these files has its SHA-512."""
+    try:
+        for digest, file in files.items():
+            check_file(file, digest)
+    except (IntegrityError, StoreError):
+        return False
+    return True

@@ -52,11 +52,29 @@ class SwarmFetcher:
         Raises NotFoundError when nobody offers it, UnavailableError when those who do deliver nothing, SwarmError,
         IntegrityError when all they have is wrong, StoreError.
         """
+        if (found := await self._fetch_of_open_bundle(request)) is not None:
+            return found
         fetch = _BlobFetch(self, request)
         try:
             return await fetch.run()
         finally:
             await fetch.close()
+
+    async def _fetch_of_open_bundle(self, request: BlobRequest) -> BlobRef | None:
+        """Fetch a blob of a bundle that is on its way: it need not be asked for. None when it does not come so."""
+        bundle = self.bundles.find_open(request.digest)
+        length = bundle.length_of(request.digest) if bundle is not None else None
+        if bundle is None or length is None or (request.checked is not None and request.checked.length != length):
+            return None
+        part = Part(request.digest, length, request.started, request.shared, request.tarball)
+        bundle.take(part)
+        try:
+            found = await part.outcome
+        except LibreseedError as error:
+            log.info("%s does not come with the others: %s", request.label, error)
+            request.started.clear()
+            return None
+        return found if isinstance(found, BlobRef) else None
 
 
 class _BlobFetch:
@@ -205,7 +223,15 @@ class _BlobFetch:
     async def _attempt_bundled(self, ref: BlobRef, claim: Claim) -> BlobRef | None:
         """Return None when the blob's own torrent is tried instead."""
         request, holder = self._request, claim.endpoint
-        part = Part(ref, request.started, request.shared, request.tarball, in_demand=claim.others != 0)
+        part = Part(
+            ref.sha512,
+            ref.length,
+            request.started,
+            request.shared,
+            request.tarball,
+            v2=ref.v2,
+            in_demand=claim.others != 0,
+        )
         try:
             found = await self._bundles.fetch(holder, part)
         except LibreseedError:

@@ -11,6 +11,7 @@ be asked) and its BitTorrent port (0: none):
                                                        other nodes that asked it lately
     bundle    id, port, targets                      → id, port, [[infohash, number, count, peers, peers6], …]: torrents
                                                        that have those of them that it seeds, and who else fetches them
+    members   id, port, infohash                     → id, port, packed members of the bundle (empty: unknown)
     join      id, port, target                       → id, port, number, count, peers, peers6: who else fetches it
 """
 
@@ -130,6 +131,24 @@ def read_bundled(fields: list[Any], told_by: str) -> list[tuple[bytes, Introduct
             return [_read_bundle_entry(entry, told_by) for entry in bundles]
         case _:
             raise InvalidInputError("A malformed answer to bundle.")
+
+
+def read_members(fields: list[Any]) -> bytes:
+    """Read the v2 infohash of the bundle that a request asks about. Raises InvalidInputError."""
+    match fields:
+        case [_, _, bytes(v2)] if len(v2) == 32:
+            return v2
+        case _:
+            raise InvalidInputError("A malformed members.")
+
+
+def read_told_members(fields: list[Any]) -> bytes:
+    """Read the answer to that: the packed members. Raises InvalidInputError."""
+    match fields:
+        case [_, _, bytes(members)]:
+            return members
+        case _:
+            raise InvalidInputError("A malformed answer to members.")
 
 
 def read_join(fields: list[Any]) -> bytes:

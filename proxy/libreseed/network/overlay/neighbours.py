@@ -127,6 +127,10 @@ class Neighbours:
         found = await self._answer(peer, "bundle", [targets], lambda fields: messages.read_bundled(fields, peer.ip))
         return found or []
 
+    async def members(self, peer: Peer, v2: bytes) -> bytes:
+        """Ask a peer what is in a bundle of its; empty when it does not say."""
+        return await self._answer(peer, "members", [v2], messages.read_told_members) or b""
+
     async def join(self, peer: Peer, target: bytes) -> Introduction | None:
         """Tell a peer that we fetch a blob of its, and return who else does; None when it gives no answer."""
         return await self._answer(peer, "join", [target], lambda fields: messages.read_joined(fields, peer.ip))

@@ -26,7 +26,7 @@ from libreseed.network.overlay.record_collector import RecordCollector
 from libreseed.network.overlay.recordbook import RecordBook, Validator, target_of, validate_package
 from libreseed.network.overlay.replication import Replication
 from libreseed.network.overlay.routing import Peer, Table
-from libreseed.network.overlay.service import MakeBundles, Service
+from libreseed.network.overlay.service import Bundles, NoBundles, Service
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import OverlayStorage
 from libreseed.network.overlay.writer import StorageWriter
@@ -60,8 +60,7 @@ class _Parts:
 class Overlay:
     """One node of the overlay. Call `start` before anything else, and `stop` at the end.
 
-    `bundle` is called for who wants several of our blobs in one torrent, and makes none by default; `rank` as for
-    Inquiry.
+    `bundles` serves who wants several of our blobs in one torrent, and makes none by default; `rank` as for Inquiry.
     """
 
     def __init__(
@@ -69,12 +68,12 @@ class Overlay:
         settings: OverlaySettings,
         storage: OverlayStorage,
         *,
-        bundle: MakeBundles = lambda *_: (),
+        bundles: Bundles | None = None,
         validator: Validator = validate_package,
         rank: Rank = lambda _: 0.0,
     ) -> None:
         self.p2p_port = settings.p2p_port
-        self._bundle = bundle
+        self._bundles = bundles or NoBundles()
         self._settings = settings
         self._storage = storage
         self._persistence = Persistence(storage)
@@ -220,6 +219,12 @@ class Overlay:
         targets = [target_of(content_key(digest)) for digest in digests]
         return await neighbours.bundle(peer, b"".join(targets)) if peer is not None else []
 
+    async def request_members(self, holder: Endpoint, v2: bytes) -> bytes:
+        """Ask a neighbour, by its BitTorrent endpoint, what is in a bundle of its; empty when it does not say."""
+        neighbours = self._parts.neighbours
+        peer = neighbours.at_endpoint(holder)
+        return await neighbours.members(peer, v2) if peer is not None else b""
+
     async def join(self, holder: Endpoint, digest: bytes) -> Introduction | None:
         """Tell a neighbour, by its BitTorrent endpoint, that we fetch a blob that it has, and return who else does.
 
@@ -269,7 +274,7 @@ class Overlay:
         )
         claims = ClaimBook(node_id, settings.claim_limits)
         k, alpha = settings.k, settings.alpha
-        service = Service(neighbours, records=records, claims=claims, own_blobs=self._blobs, bundle=self._bundle, k=k)
+        service = Service(neighbours, records=records, claims=claims, own_blobs=self._blobs, bundles=self._bundles, k=k)
         handlers.update(service.handlers)
         return _Parts(
             wire=wire,

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from libreseed.errors import ForbiddenError, InvalidInputError, TrustError
 from libreseed.network.addresses import Address
@@ -20,9 +21,28 @@ from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-MakeBundles = Callable[[Sequence[bytes], Collection[bytes]], Sequence[bytes]]
-"""Returns the v2 infohashes of torrents with the blobs of these SHA-512, which it seeds from now on. The second
-argument are those of them that somebody else fetches by their own torrents."""
+
+class Bundles(Protocol):
+    """Makes torrents of several own blobs."""
+
+    def bundle(self, digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
+        """Return the v2 infohashes of torrents with the blobs of these SHA-512, which are seeded from now on. `fetched`
+        are those of them that somebody else fetches by their own torrents."""
+
+    def members(self, v2: bytes) -> bytes:
+        """Return what is in one of them, packed; empty when that is unknown."""
+
+
+class NoBundles:
+    """Makes none."""
+
+    def bundle(self, *_: object) -> Sequence[bytes]:
+        """Return nothing."""
+        return ()
+
+    def members(self, _: bytes) -> bytes:
+        """Return nothing."""
+        return b""
 
 
 _ANYTHING = b""
@@ -30,7 +50,7 @@ _ANYTHING = b""
 
 
 class Service:
-    """The handlers of the seven requests (see messages). Nothing else can be called from outside."""
+    """The handlers of the eight requests (see messages). Nothing else can be called from outside."""
 
     def __init__(
         self,
@@ -39,15 +59,15 @@ class Service:
         records: RecordBook,
         claims: ClaimBook,
         own_blobs: dict[bytes, HeldBlob],
-        bundle: MakeBundles,
+        bundles: Bundles,
         k: int,
     ) -> None:
-        """`bundle` makes the torrent of own blobs that somebody asks for (see `Overlay`)."""
+        """`bundles` makes the torrents of own blobs that somebody asks for (see `Overlay`)."""
         self._neighbours = neighbours
         self._records = records
         self._claims = claims
         self._own_blobs = own_blobs
-        self._bundle_own = bundle
+        self._bundles = bundles
         self._k = k
         self._tokens = Tokens()
         self._introductions = Introductions()
@@ -58,6 +78,7 @@ class Service:
             "announce": self._announce,
             "have": self._have,
             "bundle": self._bundle,
+            "members": self._members,
             "join": self._join,
         }
 
@@ -118,9 +139,15 @@ class Service:
         fetched = {own.digest for target, own in found.items() if self._introductions.count_others(target, asker)}
         # Who fetches a blob by its own torrent has told us by a join.
         keys = {own.v2: target for target, own in found.items()}
-        bundles = self._bundle_own([own.digest for own in found.values()], fetched)[:MAX_BUNDLES]
+        bundles = self._bundles.bundle([own.digest for own in found.values()], fetched)[:MAX_BUNDLES]
         entries = [(v2, self._introductions.introduce(keys.get(v2, v2), asker)) for v2 in bundles]
         return self._answer([[v2, *messages.pack_introduction(met, MAX_NAMED)] for v2, met in entries])
+
+    def _members(self, sender: Address, fields: Fields) -> Fields:
+        """The answer is long: it is given only to who has answered from its address."""
+        asker = self._asker(sender, self._meet(sender, fields))
+        v2 = messages.read_members(fields)
+        return self._answer(self._bundles.members(v2) if asker is not None else b"")
 
     def _join(self, sender: Address, fields: Fields) -> Fields:
         asker = self._asker(sender, self._meet(sender, fields))

@@ -32,8 +32,8 @@ class Catalogue:
         self._tarballs = {(name, file): digest for name, file, digest in rows}
 
     async def entries(self) -> list[BlobEntry]:
-        """Return every blob."""
-        rows = await self._database.rows("SELECT v1, v2, length, sha512, metadata, shared FROM blobs")
+        """Return every blob, in the order in which they came."""
+        rows = await self._database.rows("SELECT v1, v2, length, sha512, metadata, shared FROM blobs ORDER BY rowid")
         return [BlobEntry(BlobRef(*row[:4]), row[4], bool(row[5])) for row in rows]
 
     async def save(self, entry: BlobEntry, tarball: tuple[str, str] | None) -> None:
