@@ -3,10 +3,12 @@ from pathlib import Path
 
 import libtorrent as lt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libreseed.errors import SwarmError, UnavailableError
 from libreseed.packages.integrity import sha512
-from libreseed.swarm.bundle import MAX_FILE, BundleDownload, Member, make_bundle
+from libreseed.swarm.bundle import MAX_FILE, BundleDownload, Member, make_bundle, pack_members, unpack_members
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import AlertHandler, Session
 from libreseed.swarm.torrents import Torrent, pieces_root
@@ -189,3 +191,46 @@ async def test_nobody_there(start_session: StartSession, tmp_path: Path) -> None
     asker = await start_session()
     with pytest.raises(UnavailableError, match="the bundle 0707070707070707… from 1 known peers"):
         await fetch(asker, bytes([7] * 32), [], tmp_path / "got", asker)
+
+
+@given(st.lists(st.tuples(st.binary(min_size=64, max_size=64), st.integers(1, MAX_FILE)), min_size=1, max_size=80))
+def test_what_is_in_a_bundle_survives_the_way(blobs: list[tuple[bytes, int]]) -> None:
+    members = [Member(digest, length, digest[:32]) for digest, length in blobs]
+    assert unpack_members(pack_members(members)) == members
+
+
+@pytest.mark.parametrize("packed", [b"", bytes(99), bytes(101), bytes(8100)])
+def test_what_is_in_a_bundle_has_a_fitting_length(packed: bytes) -> None:
+    with pytest.raises(SwarmError, match="wrong length"):
+        unpack_members(packed)
+
+
+async def test_with_its_torrent_file_nobody_is_asked_for_that(
+    start_session: StartSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, asker = await start_session(), await start_session()
+    held = torrents(tmp_path / "held")
+    v2 = offered(holder, tmp_path / "held", held)
+    alerts: list[type[lt.alert]] = []
+
+    def hear(handler: AlertHandler, alert: lt.alert) -> None:
+        alerts.append(type(alert))
+        handler(alert)
+
+    overhear(monkeypatch, asker, hear)
+    metadata = make_bundle(map(member, held)).metadata
+    wanted = [ref.sha512 for ref in refs(held[:2])]
+    (tmp_path / "got").mkdir()
+    download = BundleDownload(
+        asker,
+        v2,
+        tmp_path / "got",
+        peers=[endpoint(holder)],
+        stall=5.0,
+        length=1,
+        choose=lambda _: wanted,
+        metadata=metadata,
+    )
+    async with download:
+        assert (await all_files(download, 2)).keys() == {*wanted}
+    assert lt.metadata_received_alert not in alerts

@@ -30,6 +30,15 @@ def test_nobody_is_connected() -> None:
     assert first_need([nobody] * steps(CONNECT)) is Need.UNREACHED
 
 
+def test_to_be_behind_by_less_than_that_is_no_need() -> None:
+    """Pieces pass from one host to the next."""
+    lag = int(BEHIND / STEP) - 2
+    moments = [
+        Progress(peers=2, received=at + 1, pieces=max(at - lag, 0) * 10, most=at * 10) for at in range(steps(TURN))
+    ]
+    assert first_need(moments) is None
+
+
 def test_they_have_what_does_not_come() -> None:
     moments = [Progress(peers=2, received=at, pieces=at, most=400) for at in range(steps(BEHIND))]
     assert first_need(moments) is Need.BEHIND

@@ -11,8 +11,8 @@ from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
 
-_GATHER = 0.05
-_LONGEST = 1.0
+_GATHER = 0.1
+_LONGEST = 5.0
 """Seconds: a batch is announced when no blob was added for the first, or when it has waited for the second. An install
 adds hundreds of blobs."""
 _PAUSE = 2.0

@@ -5,6 +5,7 @@ Source: docs/protocol.md, section 4. "Refusal n" below is row n of its table of 
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from libreseed.errors import (
@@ -33,6 +34,8 @@ EMPTY_ROOT = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 """Root of an empty history: SHA-256 of no bytes (RFC 6962, section 2.1)."""
 
 RecordType = Literal["package", "mirror"]
+_ENDPOINTS = 4096
+"""Endpoints that are kept in both forms: the same few are packed and unpacked thousands of times."""
 _TYPES: dict[bytes, RecordType] = {b"package": "package", b"mirror": "mirror"}
 
 Endpoint = tuple[str, int]
@@ -157,11 +160,13 @@ def check_succession(last: SignedItem | None, new: SignedItem, name: str) -> Non
         )
 
 
+@lru_cache(_ENDPOINTS)
 def pack_endpoint(endpoint: Endpoint) -> bytes:
     """Return an endpoint in BEP 5's compact form: 4 or 16 bytes of address, then 2 of port, big-endian."""
     return ipaddress.ip_address(endpoint[0]).packed + endpoint[1].to_bytes(2, "big")
 
 
+@lru_cache(_ENDPOINTS)
 def unpack_endpoint(data: bytes) -> Endpoint:
     """Return the endpoint of BEP 5's compact form. Raises BadRecordError unless it has 6 or 18 bytes."""
     if len(data) not in (6, 18):

@@ -278,31 +278,25 @@ async def test_holders_are_sought_again_when_a_bundle_that_had_begun_does_not_co
     assert await asyncio.wait_for(fetching, 10) == refs
 
 
+def bundle_with_a_lie(holder: SwarmFetcher, refs: Sequence[BlobRef], folder: Path) -> bytes:
+    """Seed a bundle with other bytes than were promised, among right ones; return its infohash."""
+    file = folder / sha512(b"promised").hex()
+    file.write_bytes(b"deceived")
+    places = [*(holder.swarm.seeding.path(ref.sha512) for ref in refs), file]
+    made = [make_torrent(place, bytes.fromhex(place.name)) for place in places]
+    members = [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in made]
+    return Offers(holder.swarm.session).offer(members, places)
+
+
 async def test_wrong_bytes_spoil_no_others(
     holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, tmp_path: Path
 ) -> None:
     refs = await hold(holder)
     digest = sha512(b"promised")
-    file = tmp_path / digest.hex()
-    file.write_bytes(b"deceived")
-    lie = make_torrent(file, digest)
-    await holder.swarm.overlay.announce([HeldBlob(digest, lie.ref.v1, lie.ref.v2, lie.ref.length)])
-    offers = Offers(holder.swarm.session)
-
-    def bundle(digests: Sequence[bytes], fetched: Collection[bytes]) -> Sequence[bytes]:
-        held = {
-            ref.sha512: (make_torrent(holder.swarm.seeding.path(ref.sha512), ref.sha512), ref.sha512) for ref in refs
-        }
-        members = [held[each][0] if each in held else lie for each in digests]
-        places = [holder.swarm.seeding.path(each) if each in held else file for each in digests]
-        return [
-            offers.offer(
-                [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in members], places
-            )
-        ]
-
-    bundler.make = bundle
-    *got, refused = await fetch(fetcher, [*refs, lie.ref])
+    bundler.make = lambda *_: [bundle_with_a_lie(holder, refs, tmp_path)]
+    await holder.swarm.overlay.announce([HeldBlob(digest, bytes(20), bytes(32), len(b"deceived"))])
+    lie = BlobRef(bytes(20), bytes(32), len(b"deceived"), digest)
+    *got, refused = await fetch(fetcher, [*refs, lie])
     assert got == refs
     assert isinstance(refused, IntegrityError)
     assert fetcher.swarm.reputation.is_shunned(("127.0.0.1", holder.swarm.session.port))
@@ -338,3 +332,70 @@ async def test_closing_ends_what_is_under_way(holder: SwarmFetcher, bundler: Bun
     assert seeded(fetcher.swarm.session) <= {ref.v2 for ref in refs}
     fetching.cancel()
     await asyncio.wait([fetching])
+
+
+async def test_what_is_wanted_later_of_an_open_bundle_need_not_be_asked_for(
+    holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs[:2]) == refs[:2]
+    bundler.make = make_none
+    await holder.swarm.overlay.stop()
+    assert await fetch(fetcher, refs[2:]) == refs[2:]
+    assert len({*torrents}) == 1
+
+
+async def test_a_bundle_that_was_closed_is_opened_again(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, torrents: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "OPEN", 0.0)
+    refs = await hold(holder)
+    for wanted in (refs[:2], refs[2:4], refs[4:]):
+        assert await fetch(fetcher, wanted) == wanted
+        await eventually(lambda: not fetcher.bundles._open)
+    assert len({*torrents}) == 1
+    assert len(left(fetcher)) == 1
+
+
+async def test_together_with_others_all_of_a_bundle_comes(
+    holder: SwarmFetcher, fetcher: SwarmFetcher, tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    """What another host wants is probably wanted here soon; it is not stored before."""
+    other = await open_fetcher(tmp_path / "other", stack, holder)
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs[:2]) == refs[:2]
+    assert await fetch(other, refs[:2]) == refs[:2]
+    (folder,) = left(other)
+    assert len(left(fetcher)) == 1
+    await eventually(lambda: sum(1 for file in folder.rglob("*") if file.is_file()) == len(refs))
+    assert not any(other.swarm.blobs.has(ref.sha512) for ref in refs[2:])
+
+
+async def test_a_wrong_blob_that_nobody_wanted_is_not_passed_on(
+    holder: SwarmFetcher,
+    bundler: Bundler,
+    fetcher: SwarmFetcher,
+    tmp_path: Path,
+    stack: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who passes it on would count as a liar."""
+    monkeypatch.setattr(bundles, "OPEN", 0.2)
+    refs = await hold(holder, BLOBS[:2])
+    bundler.make = lambda *_: [bundle_with_a_lie(holder, refs, tmp_path)]
+    other = await open_fetcher(tmp_path / "other", stack, holder)
+    assert await fetch(fetcher, refs) == refs
+    assert await fetch(other, refs) == refs
+    await eventually(lambda: left(other) == [])
+    assert other.swarm.reputation.is_shunned(("127.0.0.1", holder.swarm.session.port))
+
+
+@pytest.mark.parametrize("told", [b"", bytes(99), bytes(100), bytes(8100)])
+async def test_a_holder_that_does_not_tell_what_is_in_a_bundle(
+    told: bytes, holder: SwarmFetcher, bundler: Bundler, fetcher: SwarmFetcher, torrents: list[bytes]
+) -> None:
+    """Then it is told by BitTorrent (BEP 9)."""
+    bundler.tell_members = lambda _: told
+    refs = await hold(holder)
+    assert await fetch(fetcher, refs) == refs
+    assert len({*torrents}) == 1

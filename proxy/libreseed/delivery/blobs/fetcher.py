@@ -25,8 +25,10 @@ T = TypeVar("T")
 _AT_ONCE = 4
 """Torrents of different claims about one SHA-512 that are tried at the same time."""
 _ASK_AGAIN = 0.5
+_ASK_IN_FLEET = 1.5
 _ASK_SELDOM = 4.0
-"""Seconds until holders are looked up again: first, doubled each time, and at most."""
+"""Seconds until holders are looked up again: first, first when others fetch from the same and it may be busy with them,
+doubled each time, and at most."""
 PATIENCE = 6.0
 """Seconds within which who has a blob and did not deliver is asked again, though all have been asked: a busy host may
 need so long."""
@@ -89,7 +91,8 @@ class _BlobFetch:
         self._waiting: list[TorrentAttempt] = []
         self._bundled: dict[BlobRef, list[Endpoint]] = {}
         self._held_back: list[tuple[BlobRef, Claim]] = []
-        self._is_trusted = False
+        self._claimants: list[Endpoint] = []
+        self._is_in_demand = False
         self._running: set[asyncio.Task[BlobRef | None]] = set()
         self._changed = asyncio.Event()
         self._asked_all = False
@@ -101,7 +104,6 @@ class _BlobFetch:
         began = loop.time()
         last_error: LibreseedError | None = None
         if self._request.checked is not None and self._request.seeders:
-            self._is_trusted = True
             self._offer(self._request.checked, self._request.seeders)
         while True:
             for task in [task for task in self._running if task.done()]:
@@ -139,19 +141,35 @@ class _BlobFetch:
     def _received(self) -> int:
         return max((attempt.received for attempt in self._attempts.values()), default=0)
 
+    @property
+    def _comes(self) -> bool:
+        """Whether it has begun to come, from who is to be relied on."""
+        return self._request.started.is_set() and self._is_trusted
+
+    @property
+    def _is_trusted(self) -> bool:
+        is_published = self._request.checked is not None and bool(self._request.seeders)
+        return is_published or any(map(self._has_delivered, self._claimants))
+
+    def _has_delivered(self, holder: Endpoint) -> bool:
+        return self._swarm.reputation.rank(holder) < 0
+
     async def _take_claims(self, *, nearby: bool = False) -> None:
         """Take claims as long as it lasts: those who answer first may all be gone, or liars, and others come back.
         Seldom, when it comes from who has delivered before."""
-        pause = _ASK_AGAIN
         await self._ask(nearby=nearby)
+        pause = _ASK_IN_FLEET if self._is_in_demand else _ASK_AGAIN
+        is_first = True
         while self._running or self._waiting:
-            has_started = self._request.started.is_set()
-            await asyncio.sleep(_ASK_SELDOM if has_started and self._is_trusted else pause)
-            if pause > _ASK_AGAIN and not self._request.started.is_set():  # the first time it may only be slow
+            has_started = self._comes
+            await asyncio.sleep(_ASK_SELDOM if self._comes else pause)
+            if not is_first and not self._request.started.is_set():  # the first time it may only be slow
                 self._swarm.overlay.doubt_holder(self._request.digest)
+            is_first = False
             pause = min(pause * 2, _ASK_SELDOM)
             self._release()
-            await self._ask()
+            if has_started or not self._comes:
+                await self._ask()
 
     async def _ask_later(self) -> None:
         await asyncio.sleep(_ASK_AGAIN)
@@ -177,11 +195,11 @@ class _BlobFetch:
         if ref in self._bundled:
             self._bundled[ref].append(claim.endpoint)
         elif nearby and ref not in self._attempts:
-            has_delivered = self._swarm.reputation.rank(claim.endpoint) < 0
-            if self._is_trusted and not has_delivered:
+            if self._is_trusted and not self._has_delivered(claim.endpoint):
                 self._held_back.append((ref, claim))  # who names another torrent than one who has delivered may lie
                 return
-            self._is_trusted |= has_delivered
+            self._claimants.append(claim.endpoint)
+            self._is_in_demand |= bool(claim.others)
             self._attempt_nearby(ref, claim)
         else:
             self._offer(ref, [claim.endpoint])
