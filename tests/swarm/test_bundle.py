@@ -199,7 +199,7 @@ def test_what_is_in_a_bundle_survives_the_way(blobs: list[tuple[bytes, int]]) ->
     assert unpack_members(pack_members(members)) == members
 
 
-@pytest.mark.parametrize("packed", [b"", bytes(99), bytes(101), bytes(8100)])
+@pytest.mark.parametrize("packed", [b"", bytes(99), bytes(100), bytes(101), b"\xff" * 100, b"\0\0\0\1" * 2025])
 def test_what_is_in_a_bundle_has_a_fitting_length(packed: bytes) -> None:
     with pytest.raises(SwarmError, match="wrong length"):
         unpack_members(packed)

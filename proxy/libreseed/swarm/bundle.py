@@ -76,11 +76,14 @@ def pack_members(members: Iterable[Member]) -> bytes:
 
 
 def unpack_members(packed: bytes) -> list[Member]:
-    """Read that. Raises SwarmError when it is not so long as several blobs, at most 80."""
+    """Read that. Raises SwarmError when it is not so long as several blobs, at most 80, or one is empty or too long."""
     if not packed or len(packed) % _MEMBER or len(packed) > MAX_FILES * _MEMBER:
         raise SwarmError("What came as the blobs of a bundle has a wrong length.")
     parts = [packed[at : at + _MEMBER] for at in range(0, len(packed), _MEMBER)]
-    return [Member(part[:64], int.from_bytes(part[64:68]), part[68:]) for part in parts]
+    members = [Member(part[:64], int.from_bytes(part[64:68]), part[68:]) for part in parts]
+    if not all(0 < each.length <= MAX_FILE for each in members):
+        raise SwarmError("What came as the blobs of a bundle has blobs of a wrong length.")
+    return members
 
 
 def digest_of_path(path: str) -> bytes | None:

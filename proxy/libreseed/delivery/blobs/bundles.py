@@ -160,15 +160,15 @@ class BundleFetcher:
         parts = bundle.parts_among(files)
         outcomes = await self._store(files, parts)
         is_right = not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
+        had_delivered, bundle.has_delivered = bundle.has_delivered, is_right
         if not is_right:  # who is asked for it next must know whom not to believe
             self._swarm.reputation.note_lie(bundle.holder)
         for part, outcome in zip(parts, outcomes, strict=True):
             bundle.settle(part, outcome)
         if not is_right:
             raise UnavailableError(f"Some of {download.label} was wrong.")
-        if not (bundle.has_delivered and bundle.is_wanted):
+        if not (had_delivered and bundle.is_wanted):
             self._swarm.reputation.note_right(await download.senders())
-        bundle.has_delivered = True
 
     async def _pass_on(self, bundle: OpenBundle, download: BundleDownload, folder: Path, members: bytes) -> None:
         """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew. What came
