@@ -53,7 +53,9 @@ def download_of(session: Session, v2: bytes, wanted: list[BlobRef], folder: Path
     def choose(found: Mapping[bytes, int]) -> list[bytes]:
         return [digest for digest in found if lengths.get(digest) == found[digest]]
 
-    return BundleDownload(session, v2, folder, peers=[endpoint(holder)], stall=1.5, length=1, choose=choose)
+    download = BundleDownload(session, v2, folder, stall=1.5, length=1, choose=choose)
+    download.add_peers([endpoint(holder)])
+    return download
 
 
 def refs(held: list[Torrent]) -> list[BlobRef]:
@@ -116,9 +118,8 @@ async def test_more_comes_when_more_is_wanted(start_session: StartSession, tmp_p
     v2 = offered(holder, tmp_path / "held", held)
     wanted = [held[0].ref.sha512]
     (tmp_path / "got").mkdir()
-    download = BundleDownload(
-        asker, v2, tmp_path / "got", peers=[endpoint(holder)], stall=5.0, length=1, choose=lambda _: wanted
-    )
+    download = BundleDownload(asker, v2, tmp_path / "got", stall=5.0, length=1, choose=lambda _: wanted)
+    download.add_peers([endpoint(holder)])
     async with download:
         assert (await download.next_files()).keys() == {*wanted}
         for torrent in held[1:]:
@@ -222,15 +223,9 @@ async def test_with_its_torrent_file_nobody_is_asked_for_that(
     wanted = [ref.sha512 for ref in refs(held[:2])]
     (tmp_path / "got").mkdir()
     download = BundleDownload(
-        asker,
-        v2,
-        tmp_path / "got",
-        peers=[endpoint(holder)],
-        stall=5.0,
-        length=1,
-        choose=lambda _: wanted,
-        metadata=metadata,
+        asker, v2, tmp_path / "got", stall=5.0, length=1, choose=lambda _: wanted, metadata=metadata
     )
+    download.add_peers([endpoint(holder)])
     async with download:
         assert (await all_files(download, 2)).keys() == {*wanted}
     assert lt.metadata_received_alert not in alerts

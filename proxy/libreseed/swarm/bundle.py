@@ -19,7 +19,6 @@ from libreseed.swarm.shares import LARGE
 from libreseed.swarm.torrents import real_files
 from libreseed.swarm.transfer import Transfer
 from libreseed.trust import bencode
-from libreseed.trust.records import Endpoint
 
 MAX_FILES = 80
 """Blobs of a bundle: what is said of them fits into one datagram of the overlay."""
@@ -109,14 +108,13 @@ class BundleDownload(Transfer):
         v2: bytes,
         folder: Path,
         *,
-        peers: Iterable[Endpoint],
         stall: float,
         length: int,
         choose: Callable[[Mapping[bytes, int]], Collection[bytes]],
         metadata: bytes = b"",
         reopened: bool = False,
     ) -> None:
-        super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, peers, stall)
+        super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, (), stall)
         self._by_tcp = length >= LARGE
         self._is_reopened = reopened
         self._metadata = b"" if reopened else metadata

@@ -6,10 +6,11 @@ make it send everything twice. It is asked when they do not deliver.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from libreseed.swarm.peers import PeerOf
 from libreseed.trust.records import Endpoint
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,14 @@ class Progress:
     pieces: int
     most: int
     exhausted: bool = False
+
+
+def progress_of(peers: Sequence[PeerOf], pieces: int, *, is_known: bool) -> Progress:
+    """Return how a torrent with these peers stands, of which so many pieces are here; `is_known`, what is in it."""
+    received, most = sum(peer.sent for peer in peers), max((peer.pieces for peer in peers), default=0)
+    is_fed = not is_known or any(peer.is_interesting for peer in peers)
+    exhausted = not is_fed and any(peer.is_finished for peer in peers)
+    return Progress(len(peers), received, pieces, most, exhausted)
 
 
 class Reserve:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,7 @@ import libtorrent as lt
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.errors import SwarmError, UnavailableError
-from libreseed.swarm.reserve import HeldInReserve, Need, Progress
+from libreseed.swarm.reserve import HeldInReserve, Need, Progress, progress_of
 from libreseed.swarm.session import FIRST, Session
 from libreseed.swarm.shares import DIRECT, first_share
 from libreseed.trust.records import Endpoint
@@ -67,7 +68,7 @@ class Transfer(ABC):
         self._restarted = False
         self._is_prioritised = False
         self._received = 0
-        self._senders: dict[Endpoint, int] = {}
+        self._senders: Counter[Endpoint] = Counter()
         self._error: SwarmError | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
@@ -145,9 +146,8 @@ class Transfer(ABC):
         """Return who has sent bytes of it since this was last asked, of those that are connected still, and how
         many."""
         peers = await self._session.peers_of(self._handle) if self._handle is not None else ()
-        known, self._senders = self._senders, {peer.endpoint: peer.sent for peer in peers}
-        new = {peer: sent - known.get(peer, 0) for peer, sent in self._senders.items()}
-        return {peer: sent for peer, sent in new.items() if sent > 0}
+        known, self._senders = self._senders, Counter({peer.endpoint: peer.sent for peer in peers})
+        return self._senders - known
 
     async def first_piece(self) -> None:
         """Wait until a piece has arrived and was verified."""
@@ -198,10 +198,7 @@ class Transfer(ABC):
         if self._handle is None or self._is_done():
             return None
         peers = await self._session.peers_of(self._handle)
-        received, most = sum(peer.sent for peer in peers), max((peer.pieces for peer in peers), default=0)
-        is_fed = self._info is None or any(peer.is_interesting for peer in peers)
-        exhausted = not is_fed and any(peer.is_finished for peer in peers)
-        return Progress(len(peers), received, len(self._finished), most, exhausted)
+        return progress_of(peers, len(self._finished), is_known=self._info is not None)
 
     def _ask_reserved(self) -> None:
         reserve, self._reserve = self._reserve, None

@@ -137,7 +137,6 @@ class BundleFetcher:
             swarm.session,
             bundle.v2,
             folder,
-            peers=[],
             stall=STALL,
             length=length,
             choose=bundle.choose,

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from libreseed.concurrency.tasks import Tasks
-from libreseed.errors import ForbiddenError, NetworkError, TrustError
+from libreseed.errors import NetworkError
 from libreseed.network.addresses import Address, Contact, canonical_ip
 from libreseed.network.overlay.announcer import Announcer
 from libreseed.network.overlay.bootstrap import Bootstrap
@@ -163,7 +163,7 @@ class Overlay:
             parts.replication.repair(key_text, item.encode(), lacking)
         for item in collector.items:
             if local.get(item.key, item.seq) < item.seq:
-                self._catch_up(parts.records, key_text, item)
+                parts.records.catch_up(key_text, item, time.time())
         return collector.items
 
     async def store_record(self, name: str, item: SignedItem) -> int:
@@ -297,9 +297,3 @@ class Overlay:
     def _emptied(self) -> None:
         if self._running:
             self._running.bootstrap.alone()
-
-    def _catch_up(self, records: RecordBook, key_text: str, item: SignedItem) -> None:
-        try:
-            records.accept(key_text, item, time.time(), "127.0.0.1")
-        except (TrustError, ForbiddenError) as error:
-            log.debug("Our copy of %s stays: %s", key_text, error)

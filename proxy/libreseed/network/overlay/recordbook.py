@@ -1,5 +1,6 @@
 """The records that this node holds: which are let in, and which must make room."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -7,13 +8,15 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import TypeAlias
 
-from libreseed.errors import EquivocationError, ForbiddenError, WrongNameError
+from libreseed.errors import EquivocationError, ForbiddenError, TrustError, WrongNameError
 from libreseed.network.addresses import prefix_of
 from libreseed.network.overlay.distance_index import DistanceIndex
 from libreseed.packages.names import KEY_PREFIX
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import format_key
 from libreseed.trust.records import check_fresh, check_succession, read_record
+
+log = logging.getLogger(__name__)
 
 _LOADED = b""
 """Stands for the forgotten IP prefix of records from the storage."""
@@ -96,6 +99,13 @@ class RecordBook:
     def load(self, key_text: str, item: SignedItem) -> None:
         """Take back a record from the storage; it was checked when it came."""
         self._put(Held(key_text, item, _LOADED, time.monotonic()))
+
+    def catch_up(self, key_text: str, item: SignedItem, now: float) -> None:
+        """Take a record that others hold, unless it is refused."""
+        try:
+            self.accept(key_text, item, now, "127.0.0.1")
+        except (TrustError, ForbiddenError) as error:
+            log.debug("Our copy of %s stays: %s", key_text, error)
 
     def accept(self, key_text: str, item: SignedItem, now: float, sender: str | None) -> None:
         """Take a record that `sender` (an IP address, None for this machine) wants stored.
