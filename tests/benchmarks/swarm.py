@@ -3,7 +3,8 @@
 K hosts that have nothing start in one second behind a seeder whose link carries 50 Mbit/s. "copies" is what left the
 seeder in multiples of what one host needs, "slowest" the time of the slowest host, "times" that in multiples of the
 time in which one copy passes the link, "cpu" the seconds of all nodes and clients. Each host's path is proved by
-X-Libreseed-Source.
+X-Libreseed-Source. "warm" hosts have everything themselves: what remains is what clients and nodes take on this
+machine's processors. All files are in memory, if there is /dev/shm: that hosts share one disk is not what is measured.
 """
 
 import argparse
@@ -200,7 +201,8 @@ def lying(folder: Path, fleet: Fleet, packages: Sequence[Package]) -> Iterator[N
 
 
 LIARS = 2
-CASES = ("plain", "http", "staggered", "dying", "lying")
+CASES = ("plain", "warm", "http", "staggered", "dying", "lying")
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with another name is made in it
 
 
 def measure(folder: Path, count: int, root: Path, packages: Sequence[Package], way: str, case: str) -> Result:
@@ -211,6 +213,11 @@ def measure(folder: Path, count: int, root: Path, packages: Sequence[Package], w
         if case == "lying":
             stack.enter_context(lying(folder, fleet, packages))
             run.hosts = fleet.others[:-LIARS]
+        if case == "warm":
+            run.measure()
+            again = folder / "again"
+            again.mkdir()
+            run = Run(again, fleet, packages, way)
         delays = [number * STAGGER for number in range(count)] if case == "staggered" else ()
         return run.measure(by_http=case == "http", delays=delays, killed=0 if case == "dying" else None)
 
@@ -227,15 +234,16 @@ def main() -> None:
     options.add_argument("--cases", nargs="*", default=CASES, choices=CASES)
     options.add_argument("--count", type=int, default=160, help="how many small packages")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="libreseed-bench-") as name:
+    where = _MEMORY if _MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="libreseed-bench-", dir=where) as name:
         print(HEADER, flush=True)
         for what in chosen.what:
             packages = big_package() if what == "big" else small_packages(chosen.count)
             root = Path(name) / f"seed-{what}"
             fill(root, packages)
             for case, count, way in itertools.product(chosen.cases, chosen.hosts, chosen.ways):
-                # What is no plain start is measured with 8 hosts, by plain requests.
-                if case == "plain" or (count == OTHER_CASES and way == "curl"):
+                # The other cases are measured with 8 hosts, by plain requests.
+                if case in ("plain", "warm") or (count == OTHER_CASES and way == "curl"):
                     result = measure(Path(name) / f"{what}-{case}-{way}-{count}", count, root, packages, way, case)
                     print(result.line(f"{what}, {way}, {case}, {count} hosts"), flush=True)
 

@@ -17,7 +17,7 @@ from libreseed.network.overlay.recordbook import target_of
 from libreseed.packages.integrity import content_key, sha512
 from libreseed.packages.names import key_text
 from libreseed.packages.packument import portable
-from libreseed.swarm.bundle import Member, make_bundle
+from libreseed.swarm.bundle import Member, make_bundle, pack_members
 from libreseed.swarm.torrents import Torrent, make_torrent, piece_length, pieces_root
 from libreseed.trust.history import Event, history_root, merkle_root
 from libreseed.trust.items import SignedItem, salt_for, signed_bytes
@@ -70,8 +70,9 @@ def computed_torrent(given: Vector, folder: Path) -> dict[str, object]:
 
 def computed_bundle(given: Vector, folder: Path) -> dict[str, object]:
     torrents = [torrent_of(text, folder) for text in given["input"]]
-    bundle = make_bundle(Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in torrents)
-    return {"v2": bundle.v2, "info": info_of(bundle.metadata)}
+    members = [Member(each.ref.sha512, each.ref.length, pieces_root(each.metadata)) for each in torrents]
+    bundle = make_bundle(members)
+    return {"v2": bundle.v2, "info": info_of(bundle.metadata), "members": pack_members(members)}
 
 
 def computed_json(given: Vector, _: Path) -> dict[str, object]:
