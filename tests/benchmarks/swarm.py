@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -219,7 +220,9 @@ def measure(folder: Path, count: int, root: Path, packages: Sequence[Package], w
             again.mkdir()
             run = Run(again, fleet, packages, way)
         delays = [number * STAGGER for number in range(count)] if case == "staggered" else ()
-        return run.measure(by_http=case == "http", delays=delays, killed=0 if case == "dying" else None)
+        result = run.measure(by_http=case == "http", delays=delays, killed=0 if case == "dying" else None)
+    shutil.rmtree(folder)
+    return result
 
 
 STAGGER = 1.0
