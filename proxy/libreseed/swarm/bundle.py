@@ -150,13 +150,13 @@ class BundleDownload(Transfer):
         """Wait until some of what is wanted is on the disk, and return these files by SHA-512, each once."""
         await self._until(lambda: bool(self._arrived()))
         arrived = self._arrived()
-        await self._flush()
+        await self.flush()
         self._taken.update(arrived)
         return {digest: self._folder / self._blobs[digest].path for digest in arrived}
 
     async def unwanted_files(self) -> dict[bytes, Path]:
         """Return the files that came without being wanted, which are on the disk."""
-        await self._flush()
+        await self.flush()
         came = {digest: place for digest, place in self._blobs.items() if place.piece in self._finished}
         return {digest: self._folder / place.path for digest, place in came.items() if digest not in self._taken}
 

@@ -44,7 +44,7 @@ class Download(Transfer):
     async def complete(self) -> None:
         """Wait until everything is on the disk."""
         await self._until(self._has_all)
-        await self._flush()
+        await self.flush()
         self._is_whole = True
 
     def _has_all(self) -> bool:

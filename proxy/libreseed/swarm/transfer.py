@@ -153,8 +153,9 @@ class Transfer(ABC):
         """Wait until a piece has arrived and was verified."""
         await self._until(lambda: bool(self._finished))
 
-    async def _flush(self) -> None:
-        """Wait until what has come is on the disk."""
+    async def flush(self) -> None:
+        """Wait until what has come is on the disk. libtorrent also tells of a flush when a torrent is paused, as it is
+        to reach more peers at once: it may be that flush that ends this wait."""
         self._is_flushing = True
         if self._handle is not None:
             self._handle.flush_cache()

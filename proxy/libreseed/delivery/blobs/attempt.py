@@ -128,7 +128,7 @@ class TorrentAttempt:
         request = self._request
         incoming = Incoming(self._download.file, request.digest, request.shared, request.tarball)
         senders = await self._download.senders()
-        (outcome,) = await self._swarm.seeding.add_files([incoming], keep=True)
+        (outcome,) = await self._swarm.store(self._download, [incoming])
         if isinstance(outcome, IntegrityError):
             # Only who sent bytes of a wrong torrent has lied: anybody may be named as one who has it.
             self._swarm.reputation.note_wrong(senders)

@@ -17,7 +17,7 @@ from libreseed.network.overlay.introductions import Introduction
 from libreseed.store.blobs import check_file
 from libreseed.swarm.bundle import MAX_FILE, BundleDownload, make_bundle, unpack_members
 from libreseed.swarm.seeding import Incoming
-from libreseed.trust.records import BlobRef, Endpoint
+from libreseed.trust.records import Endpoint
 
 STALL = 2.0
 """Seconds without a new verified piece after which a bundle is given up, and each of its blobs sought elsewhere."""
@@ -157,7 +157,8 @@ class BundleFetcher:
         """Check and store what has come next. Raises UnavailableError when something was wrong."""
         files = await download.next_files()
         parts = bundle.parts_among(files)
-        outcomes = await self._store(files, parts)
+        incoming = [Incoming(files[part.digest], part.digest, part.shared, part.tarball) for part in parts]
+        outcomes = await self._swarm.store(download, incoming)
         is_right = not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
         had_delivered, bundle.has_delivered = bundle.has_delivered, is_right
         if not is_right:  # who is asked for it next must know whom not to believe
@@ -186,10 +187,6 @@ class BundleFetcher:
                 self._tasks.start(swarm.blobs.discard(folder))
 
         swarm.offers.keep(bundle.v2, download.lengths if download.is_whole else (), members, folder, end)
-
-    async def _store(self, files: Mapping[bytes, Path], parts: Sequence[Part]) -> list[BlobRef | LibreseedError]:
-        incoming = [Incoming(files[part.digest], part.digest, part.shared, part.tarball) for part in parts]
-        return await self._swarm.seeding.add_files(incoming, keep=True)
 
 
 def _are_right(files: Mapping[bytes, Path]) -> bool:

@@ -1,17 +1,19 @@
 """What fetching from the swarm needs of the node, and whom it asks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from libreseed.errors import IntegrityError, LibreseedError
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.store.blobs import BlobStore
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.reserve import Need
-from libreseed.swarm.seeding import Seeding
+from libreseed.swarm.seeding import Incoming, Seeding
 from libreseed.swarm.session import Session
 from libreseed.swarm.transfer import Transfer
-from libreseed.trust.records import Endpoint
+from libreseed.trust.records import BlobRef, Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,16 @@ class SwarmParts:
         others = self.reputation.reachable(self.overlay.awake(met.peers))
         transfer.introduce(others, met.number, met.count)
         return others
+
+    async def store(self, transfer: Transfer, files: Sequence[Incoming]) -> list[BlobRef | LibreseedError]:
+        """Check and store what a transfer has brought; for each its blob, or why not (see `Seeding.add_files`). What is
+        wrong is read again after another flush, for the first may have been an earlier one: nobody is blamed for bytes
+        that were not on the disk yet."""
+        outcomes = await self.seeding.add_files(files, keep=True)
+        if any(isinstance(outcome, IntegrityError) for outcome in outcomes):
+            await transfer.flush()
+            outcomes = await self.seeding.add_files(files, keep=True)
+        return outcomes
 
     def _note(self, need: Need, others: tuple[Endpoint, ...]) -> None:
         if need is Need.UNREACHED:
