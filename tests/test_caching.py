@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from libreseed.caching import drop_old, keep, recall
+from libreseed.caching import drop_old, is_recent, keep, recall
+
+
+@pytest.mark.parametrize(("age", "recent"), [(0.0, True), (50.0, True), (61.0, False), (-9.0, False), (-1e9, False)])
+def test_what_was_noted_while_the_clock_was_ahead_is_not_recent(age: float, recent: bool) -> None:
+    assert is_recent(time.time() - age, 60) is recent
 
 
 def test_what_was_kept_is_recalled_under_the_same_key_only(tmp_path: Path) -> None:

@@ -12,6 +12,12 @@ from libreseed.errors import StoreError
 from libreseed.store.files import write_atomically
 
 
+def is_recent(moment: float, seconds: float) -> bool:
+    """Tell whether a moment, in seconds since the epoch, was less than so many seconds ago. One in the future was not:
+    the clock was ahead when it was noted."""
+    return 0 <= time.time() - moment < seconds
+
+
 def recall(file: Path, key: Hashable) -> Any:
     """Return what was kept in `file` under this very key, else None. Blocks."""
     try:

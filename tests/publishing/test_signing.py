@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from libreseed.store.tables.packuments import UPSTREAM, StoredPackument
 from libreseed.trust.history import Event
 from libreseed.trust.records import LIFETIME, RESIGN_AFTER, read_record
@@ -51,6 +53,23 @@ async def test_a_record_is_signed_anew_in_time(desk: Desk) -> None:
     assert second.seq > first.seq
     assert read_record(second, "pkg", time.time()).snapshot == read_record(first, "pkg", time.time()).snapshot
     assert desk.seeding.find(signed.snapshot) is not None, "the snapshot that both point to stays"
+
+
+async def test_a_record_that_was_signed_while_the_clock_was_ahead_is_made_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everybody refuses it, as from the future."""
+    tomorrow = time.time() + 86400
+    with monkeypatch.context() as ahead:
+        ahead.setattr("time.time", lambda: tomorrow)
+        first = await desk.signer.sign("package", FIRST)
+    await desk.signer.renew_due()
+    signed = await desk.records.find_signed("pkg")
+    assert signed is not None
+    assert signed.item.seq < first.seq
+    assert read_record(signed.item, "pkg", time.time()).snapshot.sha512 == signed.snapshot
+    assert await desk.overlay.find_records("pkg") == [signed.item]
+    assert "The clock of this machine was ahead when the record of pkg was signed" in caplog.text
 
 
 async def test_no_seq_is_used_twice(desk: Desk) -> None:

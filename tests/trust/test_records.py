@@ -143,6 +143,8 @@ def test_next_seq() -> None:
     assert next_seq(NOW, None) == SEQ
     assert next_seq(NOW, SEQ - 5) == SEQ
     assert next_seq(NOW, SEQ) == SEQ + 1
+    assert next_seq(NOW, SEQ + CLOCK_SKEW * 1000) == SEQ + CLOCK_SKEW * 1000 + 1
+    assert next_seq(NOW, SEQ + CLOCK_SKEW * 1000 + 1) == SEQ, "signed while the clock was ahead, and refused by all"
     assert next_seq(NOW, SEQ + 9) == SEQ + 10, "also when the clock went back"
 
 

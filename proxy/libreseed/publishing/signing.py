@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from libreseed.caching import is_recent
 from libreseed.errors import LibreseedError
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.packages.access import AccessRules
@@ -22,6 +23,7 @@ from libreseed.trust.records import (
     Endpoint,
     Record,
     RecordType,
+    is_ahead,
     next_seq,
     read_record,
     sign_record,
@@ -87,7 +89,9 @@ class RecordSigner:
     async def run(self) -> None:
         """Announce this node's records, and then every hour sign those anew that are a week old, until cancelled."""
         for record in await self._public():
-            await self._announce(record.name, record.item)
+            if not is_ahead(record.item.seq, time.time()):
+                await self._announce(record.name, record.item)
+        await self.renew_due()
         while True:
             await asyncio.sleep(_CHECK_EVERY)
             await self.renew_due()
@@ -118,6 +122,12 @@ class RecordSigner:
 
     async def _put(self, record: Record, last: SignedRecord | None) -> SignedItem:
         now = time.time()
+        if last is not None and is_ahead(last.item.seq, now):
+            log.warning(
+                "The clock of this machine was ahead when the record of %s was signed, for which others refuse it;"
+                " it is made anew.",
+                record.name,
+            )
         item = sign_record(self._key, record, next_seq(now, last.item.seq if last else None))
         await self._store.save_signed(SignedRecord(record.name, item, record.snapshot.sha512, now))
         await self._announce(record.name, item)
@@ -132,4 +142,4 @@ class RecordSigner:
 
 
 def _is_due(record: SignedRecord) -> bool:
-    return time.time() - record.signed > RESIGN_AFTER
+    return not is_recent(record.signed, RESIGN_AFTER)

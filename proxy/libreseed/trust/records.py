@@ -101,10 +101,16 @@ def sign_record(key: PrivateKey, record: Record, seq: int) -> SignedItem:
 
 
 def next_seq(now: float, last: int | None) -> int:
-    """Return the seq of a new record: `now` in milliseconds since the epoch, and at least `last` + 1. `now` is in
-    seconds."""
+    """Return the seq of a new record: `now` in milliseconds since the epoch, and at least `last` + 1, unless everybody
+    has refused that, as from the future. `now` is in seconds."""
     milliseconds = int(now * 1000)
-    return milliseconds if last is None else max(milliseconds, last + 1)
+    return milliseconds if last is None or is_ahead(last, now) else max(milliseconds, last + 1)
+
+
+def is_ahead(seq: int, now: float) -> bool:
+    """Tell whether a record with this seq is from the future, at `now` in seconds since the epoch: the clock was ahead
+    where it was signed. It counts for nothing, not even as seen."""
+    return seq > (now + CLOCK_SKEW) * 1000
 
 
 def read_record(item: SignedItem, name: str, now: float) -> Record:
@@ -121,7 +127,7 @@ def read_record(item: SignedItem, name: str, now: float) -> Record:
             f"A record found under {name} was signed by {format_key(item.key)} for {record.name}; refused."
         )
     # Refusal 7: a seq far ahead would make each later record of this key a rollback.
-    if item.seq > (now + CLOCK_SKEW) * 1000:
+    if is_ahead(item.seq, now):
         raise FastForwardError(
             f"The record of {name} by {format_key(item.key)} is dated {item.seq / 1000 - now:.0f} s in the future;"
             " refused.",

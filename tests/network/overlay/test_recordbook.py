@@ -96,6 +96,14 @@ def test_fast_forward_refused() -> None:
     refused(Told(), record_of(seq=int((time.time() + 3600) * 1000)), FastForwardError)
 
 
+def test_what_was_taken_while_the_clock_was_ahead_counts_for_nothing() -> None:
+    told, key, now = Told(), PrivateKey.generate(), time.time()
+    ahead, item = record_of(key=key, seq=int((now + 86400) * 1000), expiry=2 * 86400), record_of(key=key)
+    told.book.accept(KEY, ahead, now + 86400, None)
+    told.take(item)
+    assert told.items() == [item]
+
+
 def test_wrong_name_refused() -> None:
     refused(Told(), record_of("left-pad"), WrongNameError)
     refused(Told(), record_of(), WrongNameError, "lodash")

@@ -4,13 +4,13 @@ section 9)."""
 import asyncio
 import hashlib
 import logging
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from cachetools import TTLCache
 
+from libreseed.caching import is_recent
 from libreseed.concurrency.single_flight import SingleFlight, outcome
 from libreseed.delivery.metadata.bundled import BundledPackage
 from libreseed.delivery.metadata.ownership import Ownership
@@ -133,7 +133,7 @@ class PackumentDelivery:
             body = orjson.dumps({**own.packument, "_rev": revision(own.history)})
             return FoundPackument(name, body, "store", hashlib.sha256(body).digest())
         stored = await self.stored(name)
-        if stored is not None and time.time() - stored.checked < self._lifetime(stored):
+        if stored is not None and is_recent(stored.checked, self._lifetime(stored)):
             return self._found(stored, "store")
         self._refuse_missing(name)
         with self.refreshing.attended((name, *came_through()), lambda: self._sources.refresh(name, stored)) as refresh:

@@ -13,6 +13,7 @@ import orjson
 from cachetools import TTLCache
 from semver import Version
 
+from libreseed.caching import is_recent
 from libreseed.concurrency.single_flight import SingleFlight
 from libreseed.delivery.metadata.ownership import Ownership
 from libreseed.delivery.metadata.packuments import PackumentDelivery
@@ -103,7 +104,7 @@ class Provenance:
     async def _find(self, path: str, name: str, fresh: float) -> Document:
         stored = await self._store.find(path)
         upstream = self._upstream if self._upstream is not None and self._upstream.serves(name) else None
-        if stored is not None and (upstream is None or time.time() < stored.checked + fresh):
+        if stored is not None and (upstream is None or is_recent(stored.checked, fresh)):
             return Document(stored.body, "store")
         missing = self._missing.get(path)
         if upstream is None:

@@ -82,7 +82,7 @@ def prune(shared: Shared) -> int:
     now = time.time()
     removed = 0
     with suppress(OSError):
-        if mark.exists() and now - mark.stat().st_mtime < PRUNED_EVERY:
+        if mark.exists() and 0 <= now - mark.stat().st_mtime < PRUNED_EVERY:
             return 0
         mark.touch()
         for entry in shared.folder.glob("??/*"):

@@ -14,7 +14,7 @@ from libreseed.network.overlay.distance_index import DistanceIndex
 from libreseed.packages.names import KEY_PREFIX
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import format_key
-from libreseed.trust.records import check_fresh, check_succession, read_record
+from libreseed.trust.records import check_fresh, check_succession, is_ahead, read_record
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class RecordBook:
         target = target_of(key_text)
         last = self._records.get(target, {}).get(item.key)
         try:
-            check_succession(last.item if last else None, item, key_text)
+            check_succession(last.item if last and not is_ahead(last.item.seq, now) else None, item, key_text)
         except EquivocationError:
             if last:
                 self._evidence(key_text, last.item, item)
