@@ -8,11 +8,13 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError
 from libreseed.packages import publish
 from libreseed.packages.integrity import format_integrity, sha512
-from libreseed.packages.publish import add_release, read_release
+from libreseed.packages.publish import add_release, clean_version, read_release
 from support.packages import make_tarball, publish_body
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
@@ -142,6 +144,21 @@ def test_tarball_of_another_length() -> None:
 def test_tarball_that_is_not_this_version(tarball: bytes) -> None:
     with pytest.raises(InvalidInputError):
         read_release("pkg", with_tarball(tarball))
+
+
+@pytest.mark.parametrize(
+    ("inner", "sent"),
+    [("1.0.1-alpha.0+81e3b44", "1.0.1-alpha.0"), ("v1.2.3", "1.2.3"), (" =1.2.3 ", "1.2.3"), ("01.2.3", "1.2.3")],
+)
+def test_a_version_that_the_client_has_normalised(inner: str, sent: str) -> None:
+    """The package.json in the tarball stays as it is."""
+    assert read_release("pkg", publish_body("pkg", sent, make_tarball("pkg", inner))).version == sent
+
+
+@given(st.from_regex(r"[v= ]?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(-[a-z0-9.]{0,9})?(\+[a-z0-9.]{0,5})?", fullmatch=True))
+def test_a_normalised_version_is_its_own_normal_form(text: str) -> None:
+    found = clean_version(text)
+    assert found is None or clean_version(found) == found
 
 
 def test_every_broken_byte_is_our_error() -> None:

@@ -63,11 +63,28 @@ def check_packument(value: object, name: str) -> Packument:
     match value:
         case {"name": str(found), "versions": dict(versions), "dist-tags": dict()} if found == name:
             for version, manifest in versions.items():
-                if not isinstance(manifest, dict) or not isinstance(manifest.get("dist"), dict):
+                if not _is_usable(manifest):
                     raise InvalidInputError(f"The packument of {name} has no manifest for {version}.")
             return value  # type: ignore[return-value]
         case _:
             raise InvalidInputError(f"That is not a packument of {name}.")
+
+
+def leave_out_unusable(value: object) -> tuple[object, list[str]]:
+    """Return a packument without the versions that have no object `dist`, of which nothing can be installed, and which
+    they are. Anything else is returned as it is."""
+    match value:
+        case {"versions": dict(versions), "dist-tags": dict(tags), **others}:
+            unusable = [version for version, manifest in versions.items() if not _is_usable(manifest)]
+            if unusable and len(unusable) < len(versions):
+                kept = {version: manifest for version, manifest in versions.items() if version not in unusable}
+                tags = {tag: version for tag, version in tags.items() if version not in unusable}
+                return {**others, "versions": kept, "dist-tags": tags}, unusable
+    return value, []
+
+
+def _is_usable(manifest: object) -> bool:
+    return isinstance(manifest, dict) and isinstance(manifest.get("dist"), dict)
 
 
 def check_published(packument: Packument) -> None:

@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,12 +16,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
-import orjson
 from semver import Version
 
 from libreseed.errors import ConflictError, IntegrityError, InvalidInputError
 from libreseed.packages.changes import iso_time
 from libreseed.packages.integrity import format_integrity, parse_integrity, sha512
+from libreseed.packages.lenient import read_json
 from libreseed.packages.names import attestations_path, check_publishable_name, tarball_path
 from libreseed.packages.packument import Manifest, Packument
 from libreseed.packages.provenance import Attestation, read_attestation
@@ -31,6 +32,9 @@ MAX_UNPACKED = 8 << 30
 """Bytes of all files in a tarball."""
 _PADDING = 1 << 20
 """Bytes that are read after the last file of a tarball, up to gzip's checksum; `tar` pads with 10 KiB at most."""
+_LOOSE_VERSION = re.compile(
+    r"[v=\s]*(\d+)\.(\d+)\.(\d+)(?:-?((?:[0-9A-Za-z-]+)(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
+)
 _SHARED_FIELDS = ("description", "keywords", "author", "license", "homepage", "repository", "bugs", "readme")
 
 
@@ -166,6 +170,22 @@ def _check_dist(name: str, version: str, dist: object, tarball: Tarball) -> None
         raise IntegrityError(f"The tarball of {name}@{version} does not have the integrity that its manifest names.")
 
 
+def _spellings(value: object) -> tuple[object, str | None]:
+    return value, clean_version(value)
+
+
+def clean_version(value: object) -> str | None:
+    """Return a version as npm's client normalises it in the manifest that it sends, whatever the package.json in the
+    tarball says: without `v`, `=`, spaces, leading zeros and build metadata (`clean` of npm's `semver`, loose). None
+    for what is no version."""
+    found = _LOOSE_VERSION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    *numbers, prerelease = found.groups()
+    release = ".".join(str(int(number)) for number in numbers)
+    return f"{release}-{prerelease}" if prerelease else release
+
+
 def _check_contents(name: str, version: str, tarball: Tarball) -> None:
     """Refuse a tarball whose package.json has another name or version than the manifest: what the packument lists and
     what is installed would differ ("manifest confusion")."""
@@ -173,7 +193,7 @@ def _check_contents(name: str, version: str, tarball: Tarball) -> None:
         inner = _inner_manifest(tarball)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise InvalidInputError(f"The tarball of {name}@{version} cannot be read: {error}.") from error
-    if not isinstance(inner, dict) or inner.get("name") != name or inner.get("version") != version:
+    if not isinstance(inner, dict) or inner.get("name") != name or version not in _spellings(inner.get("version")):
         raise InvalidInputError(f"The package.json in the tarball of {name}@{version} has another name or version.")
 
 
@@ -198,7 +218,10 @@ def _inner_manifest(tarball: Tarball) -> object:
         unzipped.read(_PADDING)  # to the end, where gzip's checksum is compared
     if not manifest:
         raise ValueError("it has no package.json")
-    return orjson.loads(manifest)
+    try:
+        return read_json(manifest).value
+    except InvalidInputError as error:
+        raise ValueError("its package.json is not JSON") from error
 
 
 def _dist(

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import orjson
-
 from libreseed.errors import InvalidInputError, StoreError
+from libreseed.packages.lenient import read_json
 from libreseed.packages.longtexts import LONG, LongTexts
 from libreseed.packages.publish import Tarball
 from libreseed.store.blobs import BlobStore
@@ -77,8 +76,8 @@ class PublishSpool:
             self.tarballs[f"{self._token}0"] = tarball
             self.files[tarball.digest] = self._file.path
         try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError as error:
+            return read_json(text).value
+        except InvalidInputError as error:
             raise InvalidInputError("The request's body is not JSON.") from error
 
     def _open(self) -> "_Base64File":

@@ -1,10 +1,10 @@
 """Reads whole bodies of the upstream's answers."""
 
 import asyncio
+import codecs
 
-import orjson
-
-from libreseed.errors import UnavailableError
+from libreseed.errors import InvalidInputError, UnavailableError
+from libreseed.packages.lenient import read_json
 from libreseed.upstream.transport import Answer
 
 
@@ -20,7 +20,7 @@ async def read_object(answer: Answer, limit: int, what: str) -> bytes:
         if size > limit:
             raise UnavailableError(f"The upstream's {what} is larger than {limit} bytes.")
         chunks.append(chunk)
-    body = b"".join(chunks).strip()
+    body = b"".join(chunks).strip().removeprefix(codecs.BOM_UTF8)
     # A body that ends early is noticed, except where only the close of the connection marks its end (RFC 9112, 6.3).
     framed = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     looks_whole = body.startswith(b"{") and body.endswith(b"}")
@@ -31,7 +31,7 @@ async def read_object(answer: Answer, limit: int, what: str) -> bytes:
 
 def _is_json(body: bytes) -> bool:
     try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
+        read_json(body)
+    except InvalidInputError:
         return False
     return True

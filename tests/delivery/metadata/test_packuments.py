@@ -12,20 +12,20 @@ from support.running import Local, StartNode, asked, offer
 from upstream.fake_registry import Drop, FakeRegistry, Hang, Reply
 
 
-def make_old(root: Path) -> None:
-    """Let everything in the store of a stopped node be a day old."""
+def make_old(root: Path, days: int = 1) -> None:
+    """Let everything in the store of a stopped node be a day old, or so many."""
     connection = sqlite3.connect(Settings(root).database_file)
     with connection:
-        connection.execute("UPDATE packuments SET checked = checked - 86400")
+        connection.execute("UPDATE packuments SET checked = checked - 86400 * ?", (days,))
     connection.close()
 
 
-async def with_old_packument(start_node: StartNode, upstream: FakeRegistry, root: Path) -> Local:
+async def with_old_packument(start_node: StartNode, upstream: FakeRegistry, root: Path, days: int = 1) -> Local:
     offer(upstream, "pkg", "1.0.0")
     first = await start_node(upstream=upstream.url)
     assert (await first.get("/pkg")).source == "upstream"
     await first.stop()
-    make_old(root / "node")
+    make_old(root / "node", days)
     return await start_node(upstream=upstream.url)
 
 
@@ -104,6 +104,15 @@ async def test_an_old_packument_is_confirmed(start_node: StartNode, upstream: Fa
     assert (await node.get("/pkg")).source == "store"
 
 
+async def test_one_that_was_stored_while_the_clock_was_ahead_is_confirmed(
+    start_node: StartNode, upstream: FakeRegistry, tmp_path: Path
+) -> None:
+    """Else it would be fresh until then."""
+    node = await with_old_packument(start_node, upstream, tmp_path, days=-400)
+    assert (await node.get("/pkg")).status == 200
+    assert asked(upstream, "/pkg") == 2
+
+
 @pytest.mark.parametrize(
     "fault", [Drop(), Hang(), Reply(500), Reply(200, b"{broken}")], ids=["drop", "hang", "500", "broken"]
 )
@@ -180,3 +189,35 @@ async def test_what_was_only_asked_for_by_tarball_needs_no_packument(
     node = await start_node(upstream=upstream.url)
     assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).body == tarball
     assert asked(upstream, "/pkg") == 0
+
+
+async def test_what_no_client_could_use_is_left_out(
+    start_node: StartNode, upstream: FakeRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One old version of many may be broken."""
+    offer(upstream, "pkg", "1.0.0", "1.1.0")
+    reply = upstream.script["/pkg"][0]
+    assert isinstance(reply, Reply)
+    packument = orjson.loads(reply.body)
+    del packument["versions"]["1.0.0"]["dist"]
+    packument["dist-tags"]["old"] = "1.0.0"
+    upstream.on("/pkg", Reply(body=orjson.dumps(packument)))
+    node = await start_node(upstream=upstream.url)
+    answer = (await node.get("/pkg")).json()
+    assert (answer["versions"].keys(), answer["dist-tags"]) == ({"1.1.0"}, {"latest": "1.1.0"})
+    assert "pkg has versions without a tarball, which are left out: 1.0.0." in caplog.text
+
+
+@pytest.mark.parametrize("readme", [b"cut \\ud83d", b"\xe9t\xe9"])
+async def test_what_only_javascript_reads_is_passed_on(
+    start_node: StartNode, upstream: FakeRegistry, readme: bytes
+) -> None:
+    tarball = offer(upstream, "pkg", "1.0.0")
+    reply = upstream.script["/pkg"][0]
+    assert isinstance(reply, Reply)
+    for mark in (b"", b"\xef\xbb\xbf"):
+        body = mark + b'{"readme": "' + readme + b'",' + reply.body[1:]
+        upstream.on("/pkg", Reply(body=body))
+        node = await start_node(f"node-{len(mark)}", upstream=upstream.url)
+        assert (await node.get("/pkg")).json()["readme"].encode() in (b"cut \xef\xbf\xbd", b"\xef\xbf\xbdt\xef\xbf\xbd")
+        assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).body == tarball

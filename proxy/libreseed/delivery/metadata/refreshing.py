@@ -12,7 +12,8 @@ import orjson
 from libreseed.delivery.metadata.ownership import Ownership
 from libreseed.delivery.metadata.records import FoundRecord, RecordReader
 from libreseed.errors import InvalidInputError, LibreseedError, NotFoundError, StoreError, UnavailableError
-from libreseed.packages.packument import check_packument
+from libreseed.packages.lenient import read_json
+from libreseed.packages.packument import check_packument, leave_out_unusable
 from libreseed.store.tables.packuments import PackumentStore, StoredPackument, mirror_origin, publisher_origin
 from libreseed.trust.records import Endpoint
 from libreseed.upstream.client import Upstream
@@ -80,11 +81,11 @@ class PackumentSources:
                 return replace(known, checked=now)
             fresh = replace(known, restricted=False, checked=now)
         else:
-            await asyncio.to_thread(_check, answer.body, name)
+            body = await asyncio.to_thread(_usable, answer.body, name)
             fresh = StoredPackument(
                 name=name,
                 origin=origin,
-                body=answer.body,
+                body=body,
                 torrents={},
                 etag=answer.validators.etag or None,
                 last_modified=answer.validators.last_modified or None,
@@ -149,9 +150,15 @@ class PackumentSources:
             return replace(packument, revision=digest.digest())
 
 
-def _check(body: bytes, name: str) -> None:
-    """Raise UnavailableError unless the upstream's answer is a packument of `name` that can be serialised again."""
+def _usable(body: bytes, name: str) -> bytes:
+    """Return the upstream's answer, without what no client could use. Raises UnavailableError unless it is a packument
+    of `name` that can be serialised again."""
     try:
-        orjson.dumps(check_packument(orjson.loads(body), name))
+        read = read_json(body)
+        value, unusable = leave_out_unusable(read.value)
+        written = orjson.dumps(check_packument(value, name))
     except (InvalidInputError, ValueError, TypeError) as error:  # TypeError: nested too deeply to be written
         raise UnavailableError(f"What the upstream has for {name} is no packument: {error}") from error
+    if unusable:
+        log.warning("%s has versions without a tarball, which are left out: %s.", name, ", ".join(unusable)[:500])
+    return body if read.is_strict and not unusable else written
