@@ -72,10 +72,9 @@ async def test_they_come_from_there_alone(
     assert (upstream.requests, lookups) == ([], [])
     status = (await node.get("/-/libreseed/status")).json()
     assert (status["mirroring"], status["announcing"], status["store"]["tarballs"]) == (0, 0, 1)
-    assert (
-        node.node.networks.seeding.find(node.node.stores.catalogue.tarball(name, tarball_of(name).rpartition("/")[2]))
-        is not None
-    )
+    named = node.node.stores.catalogue.tarball(name, tarball_of(name).rpartition("/")[2])
+    assert named is not None
+    assert node.node.networks.seeding.find(named.digest) is not None
     assert node.node.networks.seeding.list_shared() == []
 
 

@@ -130,8 +130,8 @@ async def delivery(registry: FakeRegistry, tmp_path: Path) -> AsyncIterator[Deli
             policy=TarballPolicy(packuments, ownership, policing),
             bundled=bundled,
             expected=expected,
-            stored=StoredTarballs(catalogue, seeding, ownership, expected),
-            race=TarballRace(fetcher, UpstreamFetcher(upstream, blobs, seeding, share=True), ownership),
+            stored=StoredTarballs(catalogue, seeding, ownership),
+            race=TarballRace(fetcher, UpstreamFetcher(upstream, ownership, blobs, seeding, share=True), ownership),
             seeding=seeding,
         )
         stack.push_async_callback(tarballs.close)

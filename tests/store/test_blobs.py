@@ -1,11 +1,13 @@
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from libreseed.errors import IntegrityError, StoreError
 from libreseed.packages.integrity import sha512
-from libreseed.store.blobs import BlobStore, hash_file
+from libreseed.store.blobs import BlobStore, Condition, hash_file
 
 DATA = b"some bytes"
 DIGEST = sha512(DATA)
@@ -22,6 +24,10 @@ def reads_without_waiting(file: Path) -> bool:
             return os.preadv(stream.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
         except (OSError, AttributeError):
             return False
+
+
+async def test_nobody_else_can_read_what_is_restricted(blobs: BlobStore) -> None:
+    assert stat.S_IMODE(blobs.folder.parent.stat().st_mode) == 0o700
 
 
 async def test_add(blobs: BlobStore, tmp_path: Path) -> None:
@@ -107,17 +113,19 @@ def test_hash_of_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", DATA[:-1], DATA + b"x", bytes(len(DATA))])
 async def test_what_was_written_to_is_no_longer_intact(blobs: BlobStore, damage: bytes) -> None:
     path = blobs.add(DATA, DIGEST)
-    assert await blobs.is_intact(DIGEST, len(DATA))
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.INTACT
     path.write_bytes(damage)
-    assert not await blobs.is_intact(DIGEST, len(DATA))
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.DAMAGED
+    assert blobs.set_aside(DIGEST).read_bytes() == damage
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.GONE
 
 
 async def test_what_was_only_touched_is_read_once_and_intact(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     path = blobs.add(DATA, DIGEST)
     path.touch()
-    assert await blobs.is_intact(DIGEST, len(DATA))
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.INTACT
     monkeypatch.setattr("libreseed.store.blobs.hash_file", None)
-    assert await blobs.is_intact(DIGEST, len(DATA))
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.INTACT
 
 
 async def test_small_blobs_are_at_hand_while_they_are_intact(blobs: BlobStore) -> None:
@@ -132,5 +140,28 @@ async def test_small_blobs_are_at_hand_while_they_are_intact(blobs: BlobStore) -
     assert blobs.cached(sha512(large), len(large)) is None
 
 
-async def test_what_is_gone_is_not_intact(blobs: BlobStore) -> None:
-    assert not await blobs.is_intact(DIGEST, len(DATA))
+async def test_what_is_gone_is_not_damaged(blobs: BlobStore) -> None:
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.GONE
+
+
+async def test_what_cannot_be_told_is_not_guessed(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs.add(DATA, DIGEST)
+
+    def fails(_: object) -> object:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("libreseed.store.blobs.os.stat", fails)
+        with pytest.raises(StoreError, match="Input/output error"):
+            await blobs.examine(DIGEST, len(DATA))
+    assert await blobs.examine(DIGEST, len(DATA)) is Condition.INTACT
+
+
+async def test_bytes_that_a_disk_changed_are_not_at_hand(blobs: BlobStore) -> None:
+    path = blobs.add(DATA, DIGEST)
+    times = path.stat()
+    path.write_bytes(DATA[::-1])
+    os.utime(path, ns=(times.st_mtime_ns, times.st_mtime_ns))
+    assert blobs.cached(DIGEST, len(DATA)) is None
+    if reads_without_waiting(path):
+        assert await blobs.examine(DIGEST, len(DATA)) is Condition.DAMAGED

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,13 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
     database = await Database.open(tmp_path / "a" / "b.db")
     assert await database.rows("SELECT * FROM state") == [("key", b"value")]
     assert await database.row("SELECT * FROM state WHERE key = 'other'") is None
+    await database.close()
+
+
+async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    """There are secrets in it, of second factors for one."""
+    database = await Database.open(tmp_path / "state" / "b.db")
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
     await database.close()
 
 
@@ -102,7 +110,7 @@ async def test_wrong_sql_is_a_store_error(database: Database) -> None:
 
 async def test_foreign_keys_hold(database: Database) -> None:
     with pytest.raises(StoreError, match="FOREIGN KEY"):
-        await database.execute("INSERT INTO tarballs VALUES ('a', 'a-1.0.0.tgz', ?)", bytes(64))
+        await database.execute("INSERT INTO tarballs VALUES ('a', 'a-1.0.0.tgz', ?, '')", bytes(64))
 
 
 async def test_functions_run_one_after_another_beside_the_event_loop(database: Database) -> None:

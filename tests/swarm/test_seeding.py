@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from libreseed.errors import IntegrityError, UnavailableError
+from libreseed.errors import IntegrityError, StoreError, UnavailableError
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
-from libreseed.store.tables.catalogue import Catalogue
+from libreseed.store.tables.catalogue import Catalogue, NamedBlob, TarballName
 from libreseed.swarm import bundler
 from libreseed.swarm.bundle import MAX_FILE
 from libreseed.swarm.download import Download
@@ -18,7 +18,7 @@ from support.seeding import Told, make_seeding
 from swarm.conftest import DATA, StartSession, endpoint, seeded, torrent_of
 
 DIGEST = sha512(DATA)
-TARBALL = ("pkg", "pkg-1.0.0.tgz")
+TARBALL = TarballName("pkg", "pkg-1.0.0.tgz", "upstream")
 
 
 class Holder:
@@ -84,7 +84,7 @@ async def test_what_is_added_is_seeded(holder: Holder, start_session: StartSessi
     assert holder.seeding.find(DIGEST) == holder.seeding.shared(DIGEST) == ref
     assert holder.seeding.path(DIGEST).read_bytes() == DATA
     assert holder.seeding.size == len(DATA)
-    assert holder.catalogue.tarball(*TARBALL) == DIGEST
+    assert holder.catalogue.tarball(*TARBALL[:2]) == NamedBlob(DIGEST, "upstream")
     assert await can_fetch(holder, start_session, ref, tmp_path / "got")
 
 
@@ -129,7 +129,7 @@ async def test_wrong_bytes_are_not_held(holder: Holder) -> None:
     with pytest.raises(IntegrityError):
         await holder.seeding.add_bytes(DATA[::-1], DIGEST, shared=True, tarball=TARBALL)
     assert holder.seeding.find(DIGEST) is None
-    assert holder.catalogue.tarball(*TARBALL) is None
+    assert holder.catalogue.tarball(*TARBALL[:2]) is None
     assert await holder.catalogue.entries() == []
     assert (holder.told, holder.blobs.has(DIGEST)) == ([], False)
 
@@ -139,7 +139,10 @@ async def test_a_file_from_an_incoming_folder(holder: Holder) -> None:
     (folder / "file").write_bytes(DATA)
     ref = await holder.seeding.add_file(folder / "file", DIGEST, shared=True, tarball=TARBALL)
     assert holder.seeding.find(DIGEST) == ref
-    assert await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=("fork", "fork-1.0.0.tgz")) == ref
+    assert (
+        await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TarballName("fork", "fork-1.0.0.tgz", ""))
+        == ref
+    )
     assert holder.catalogue.tarballs == 2
     assert holder.told == [ref], "it is told of once"
 
@@ -150,7 +153,7 @@ async def test_several_files_at_once_of_which_one_is_wrong(holder: Holder) -> No
     for data in blobs:
         file = holder.blobs.incoming_dir() / "file"
         file.write_bytes(data if data is not blobs[1] else b"other")
-        files.append(Incoming(file, sha512(data), shared=True, tarball=("pkg", f"pkg-{len(data)}.tgz")))
+        files.append(Incoming(file, sha512(data), shared=True, tarball=TarballName("pkg", f"pkg-{len(data)}.tgz", "")))
     first, wrong, last = await holder.seeding.add_files(files)
     assert isinstance(wrong, IntegrityError)
     assert (first, last) == (holder.seeding.shared(DIGEST), holder.seeding.shared(sha512(DATA[2:])))
@@ -220,17 +223,35 @@ async def test_drop(holder: Holder, start_session: StartSession, tmp_path: Path)
     await holder.seeding.drop(DIGEST)
     await holder.seeding.drop(DIGEST)
     assert holder.seeding.find(DIGEST) is None
-    assert holder.catalogue.tarball(*TARBALL) is None
+    assert holder.catalogue.tarball(*TARBALL[:2]) is None
     assert not holder.blobs.has(DIGEST)
     assert not await can_fetch(holder, start_session, ref, tmp_path / "got")
 
 
-async def test_what_has_gone_from_the_disk_is_forgotten(
+async def test_what_was_held_stays_when_nothing_more_can_be_saved(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when its rule changes."""
+    await holder.seeding.add_bytes(DATA, DIGEST, shared=False)
+
+    async def fails(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(holder.catalogue, "save", fails)
+    with pytest.raises(StoreError):
+        await holder.seeding.share(DIGEST)
+    assert holder.blobs.path(DIGEST).read_bytes() == DATA
+    with pytest.raises(StoreError):
+        await holder.seeding.add_bytes(DATA[1:], sha512(DATA[1:]), shared=True)
+    assert not holder.blobs.has(sha512(DATA[1:]))
+
+
+async def test_what_has_gone_from_the_disk_is_not_held(
     holder: Holder, database: Database, start_session: StartSession, tmp_path: Path
 ) -> None:
     await holder.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
     holder.blobs.path(DIGEST).unlink()
     again = await Holder(tmp_path, database, await start_session()).open()
-    assert (again.seeding.find(DIGEST), again.told, await again.catalogue.entries()) == (None, [], [])
+    assert (again.seeding.find(DIGEST), again.told) == (None, [])
     await again.seeding.add_bytes(DATA, DIGEST, shared=True, tarball=TARBALL)
     assert again.blobs.has(DIGEST)

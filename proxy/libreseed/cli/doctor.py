@@ -18,7 +18,7 @@ from libreseed.store.verification import Findings, repair_store, verify_store
 
 @click.command("doctor", short_help="Check the store.")
 @click.option("--verify", is_flag=True, help="Read every file in the store and compare its hash.")
-@click.option("--repair", is_flag=True, help="Remove what is damaged, so that it is fetched anew; no node may run.")
+@click.option("--repair", is_flag=True, help="Set aside what is damaged, so that it is fetched anew; no node may run.")
 @root_option
 def doctor_command(verify: bool, repair: bool, root: Path) -> int:
     """Check that the store is whole. Exit code 1 when it is not."""
@@ -29,19 +29,24 @@ def doctor_command(verify: bool, repair: bool, root: Path) -> int:
     for title, digests in (("damaged", findings.damaged), ("missing", findings.missing)):
         for digest in digests:
             click.secho(f"{title}: sha512 {digest.hex()}", fg="red", err=True)
+    for line in findings.unreadable:
+        click.secho(f"unreadable: {line}", fg="red", err=True)
     for line in findings.database:
         click.secho(f"database: {line}", fg="red", err=True)
     what = "read and found right" if verify else "present (their bytes were not read; --verify does)"
     click.echo(f"{findings.verified} files are {what}.")
     if findings.unreferenced:
-        click.echo(f"{len(findings.unreferenced)} files belong to nothing, left by an interrupted write.")
+        click.echo(f"{len(findings.unreferenced)} files belong to nothing; they stay where they are.")
     if findings.healthy:
         click.secho("The store is in order.", fg="green")
         return 0
     if repair:
-        click.echo("What was wrong has been removed; it is fetched anew when somebody asks for it.")
-        return 0 if not findings.database else 1
-    click.echo("To remove what is wrong: stop the node, then libreseed doctor --verify --repair", err=True)
+        where = settings.swarm_dir / "damaged"
+        click.echo(
+            f"It is fetched anew when somebody asks for it. Damaged files are in {where} now; nothing was deleted."
+        )
+        return 0 if not (findings.database or findings.unreadable) else 1
+    click.echo("To repair it: stop the node, then libreseed doctor --verify --repair", err=True)
     return 1
 
 

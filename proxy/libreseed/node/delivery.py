@@ -113,12 +113,12 @@ def make_tarballs(settings: Settings, stores: Stores, networks: Networks, metada
     """Compose the parts that serve tarballs."""
     ownership, seeding, upstream = metadata.ownership, networks.seeding, networks.upstream
     expected = ExpectedTarballs(metadata.packuments, ownership, metadata.signatures)
-    from_upstream = UpstreamFetcher(upstream, stores.blobs, seeding, share=settings.share)
+    from_upstream = UpstreamFetcher(upstream, ownership, stores.blobs, seeding, share=settings.share)
     return TarballDelivery(
         policy=TarballPolicy(metadata.packuments, ownership, metadata.policing),
         bundled=metadata.bundled,
         expected=expected,
-        stored=StoredTarballs(stores.catalogue, seeding=seeding, ownership=ownership, expected=expected),
+        stored=StoredTarballs(stores.catalogue, seeding, ownership),
         race=TarballRace(networks.fetcher, from_upstream, ownership, hedge=settings.hedge),
         seeding=seeding,
     )

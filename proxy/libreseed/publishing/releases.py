@@ -18,6 +18,7 @@ from libreseed.packages.provenance import attestations_document
 from libreseed.packages.publish import Release, Tarball, add_release, read_release
 from libreseed.publishing.naming import NameClaims
 from libreseed.publishing.signing import RecordSigner
+from libreseed.store.tables.catalogue import PUBLISHED, TarballName
 from libreseed.store.tables.documents import DocumentStore, StoredDocument, published_attestations
 from libreseed.store.tables.publications import PublicationStore
 from libreseed.swarm.seeding import Seeding
@@ -77,6 +78,7 @@ class Releases:
                 self._check_maintainer(old, user, "publish")
             packument = add_release(old.packument if old else None, release, user, datetime.now(UTC))
             ref = await self._store_tarball(release, files or {})
+            await self._seeding.sync(ref.sha512)  # before it is promised to the publisher
             if release.attestation is not None:
                 document = StoredDocument(attestations_document(release.attestation), time.time())
                 await self._documents.save(published_attestations(name, release.version), document)
@@ -170,7 +172,7 @@ class Releases:
 
     async def _store_tarball(self, release: Release, files: Mapping[bytes, Path]) -> BlobRef:
         digest = release.tarball.digest
-        tarball = (release.name, tarball_file(release.name, release.version))
+        tarball = TarballName(release.name, tarball_file(release.name, release.version), PUBLISHED)
         shared = self._access.is_public(release.name)
         file = files.get(digest)
         if file is not None:

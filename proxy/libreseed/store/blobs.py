@@ -4,8 +4,11 @@ A file is written under a temporary name, checked, flushed to the disk and renam
 is complete. The swarm seeds these same files.
 
 Each file gets the modification time `_STAMP`. One `stat` therefore tells whether somebody has written to it since, and
-only then is it hashed again. Corruption by a failing disk, which leaves that time as it is, is found by `libreseed
-doctor --verify`.
+only then is it hashed again. Corruption by a failing disk leaves that time as it is: small blobs are hashed each time
+that they are read, others as they are sent, and `libreseed doctor --verify` reads all.
+
+Only a wrong hash proves that a blob is damaged. It is then set aside, below `damaged`, and never deleted: it may be the
+last copy of what was published here.
 """
 
 import asyncio
@@ -17,9 +20,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from libreseed.errors import IntegrityError, StoreError
+from libreseed.store.durability import sync_to_disk
+from libreseed.store.files import keep_private
 
 _NAME = re.compile("[0-9a-f]{128}")
 _STAMP = 499_162_500 * 10**9
@@ -33,12 +39,21 @@ _SPARE = 1 << 20
 """Bytes of the disk that are left free for the database and its write-ahead log."""
 
 
+class Condition(Enum):
+    """What became of a blob since it was stored."""
+
+    INTACT = auto()
+    DAMAGED = auto()
+    GONE = auto()
+
+
 class BlobStore:
     """The folder of blobs below `swarm_dir`."""
 
     def __init__(self, swarm_dir: Path) -> None:
         self._blobs = swarm_dir / "blobs"
         self._incoming = swarm_dir / "incoming"
+        self._damaged = swarm_dir / "damaged"
         self._numbers = itertools.count()
 
     @property
@@ -58,20 +73,39 @@ class BlobStore:
         """Tell whether the blob is there; one `stat`."""
         return self.path(digest).exists()
 
-    async def is_intact(self, digest: bytes, length: int) -> bool:
+    async def examine(self, digest: bytes, length: int) -> Condition:
         """Tell whether the blob is there and unchanged since it was stored. That takes one `stat`, and hashing the blob
-        in a thread only if its modification time has changed."""
+        in a thread only if its modification time has changed. Raises StoreError when it cannot be told."""
         try:
             found = os.stat(self._place_of(digest))  # noqa: PTH116 - hot path
-        except OSError:
-            return False
+        except (FileNotFoundError, NotADirectoryError):
+            return Condition.GONE
+        except OSError as error:
+            raise _store_error(self.path(digest), error) from error
         if found.st_size != length:
-            return False
-        return found.st_mtime_ns == _STAMP or await asyncio.to_thread(self._is_as_stored, self.path(digest), digest)
+            return Condition.DAMAGED
+        if found.st_mtime_ns == _STAMP:
+            return Condition.INTACT
+        return await asyncio.to_thread(self._examine_bytes, self.path(digest), digest)
+
+    def suspect(self, digest: bytes) -> None:
+        """Wrong bytes were read of a blob: let `examine` hash it again."""
+        with suppress(OSError):
+            os.utime(self._place_of(digest))
+
+    def set_aside(self, digest: bytes) -> Path:
+        """Move a damaged blob out of the way, and return where it is now (blocking). Raises StoreError."""
+        place = self._damaged / digest.hex()
+        try:
+            self._damaged.mkdir(exist_ok=True)
+            self.path(digest).replace(place)
+        except OSError as error:
+            raise _store_error(self.path(digest), error) from error
+        return place
 
     def cached(self, digest: bytes, length: int) -> bytes | None:
         """Return the bytes of a blob that is intact, has at most 512 KiB, and is in the page cache; else None. It never
-        waits for the disk."""
+        waits for the disk; the bytes are hashed."""
         if length > _CACHED or _NOWAIT is None:
             return None
         try:
@@ -83,7 +117,12 @@ class BlobStore:
             if found.st_size != length or found.st_mtime_ns != _STAMP:
                 return None
             data = bytearray(length)
-            return bytes(data) if os.preadv(descriptor, [data], 0, _NOWAIT) == length else None
+            if os.preadv(descriptor, [data], 0, _NOWAIT) != length:
+                return None
+            if hashlib.sha512(data).digest() != digest:
+                self.suspect(digest)
+                return None
+            return bytes(data)
         except OSError:
             return None
         finally:
@@ -135,6 +174,16 @@ class BlobStore:
         """Remove an incoming folder and what is in it."""
         await asyncio.to_thread(shutil.rmtree, folder, True)
 
+    def sync(self, digest: bytes) -> None:
+        """Wait until the disk knows the name of a stored blob, whose bytes it has already (blocking). Raises
+        StoreError."""
+        folder = self.path(digest).parent
+        try:
+            for place in (folder, folder.parent):
+                sync_to_disk(place)
+        except OSError as error:
+            raise _store_error(folder, error) from error
+
     def digests(self) -> Iterator[bytes]:
         """Yield the digest of every blob on disk (blocking); files with other names are skipped."""
         for file in sorted(self._blobs.glob("??/*")):
@@ -157,18 +206,20 @@ class BlobStore:
         try:
             shutil.rmtree(self._incoming, ignore_errors=True)
             self._incoming.mkdir(parents=True, exist_ok=True)
+            keep_private(self._blobs.parent)
             for number in range(256):
                 (self._blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _store_error(self._blobs, error) from error
 
-    def _is_as_stored(self, file: Path, digest: bytes) -> bool:
+    def _examine_bytes(self, file: Path, digest: bytes) -> Condition:
         try:
             check_file(file, digest)
+        except IntegrityError:
+            return Condition.DAMAGED
+        with suppress(OSError):
             os.utime(file, ns=(_STAMP, _STAMP))
-        except (OSError, IntegrityError, StoreError):
-            return False
-        return True
+        return Condition.INTACT
 
     def _place(self, file: Path, digest: bytes) -> Path:
         target = self.path(digest)

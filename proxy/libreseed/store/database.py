@@ -3,6 +3,9 @@
 The event loop never waits for the disk: callers queue a function and await its result. Functions run one after
 another. Those that were queued while the thread was busy share one transaction, so that hundreds of small changes need
 one commit; each has a savepoint of its own, to which it is rolled back if it fails.
+
+A commit is in the log, but not on the disk, when its functions end: most of what is written can be had again. What is
+`durable` survives a power cut as well.
 """
 
 import asyncio
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from libreseed.errors import StoreError
+from libreseed.store.durability import sync_to_disk
+from libreseed.store.files import keep_private
 from libreseed.store.migrations import migrate
 
 T = TypeVar("T")
@@ -46,21 +51,22 @@ class Database:
             raise
         return cls(path, connection, thread)
 
-    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `function(connection)` on the database's thread; when it fails, its changes are rolled back.
+    async def run(self, function: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+        """Run `function(connection)` on the database's thread; when it fails, its changes are rolled back. With
+        `durable`, its changes are on the disk when this returns.
 
         Raises StoreError for an error of SQLite's, and what `function` raises.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Job(function, result))
+        self._waiting.append(_Job(function, result, durable))
         if self._working is None:
             self._working = loop.create_task(self._work())
         return await result
 
-    async def execute(self, sql: str, *values: object) -> None:
-        """Run one statement that writes. Raises StoreError."""
-        await self.run(lambda connection: connection.execute(sql, values))
+    async def execute(self, sql: str, *values: object, durable: bool = False) -> None:
+        """Run one statement that writes; `durable` as for `run`. Raises StoreError."""
+        await self.run(lambda connection: connection.execute(sql, values), durable=durable)
 
     async def rows(self, sql: str, *values: object) -> list[Row]:
         """Return all rows of a query. Raises StoreError."""
@@ -109,13 +115,22 @@ class Database:
             for job in jobs:  # each alone: on a full disk those that only read must not fail with those that write
                 job.reset()
                 self._transact([job])
+            return
+        durable = [job for job in jobs if job.durable and job.error is None]
+        if durable:
+            try:
+                _sync(self.path)
+            except OSError as error:
+                for job in durable:
+                    job.error = error
 
 
 class _Job(Generic[T]):
     """A queued function, and the future that gets what it returns or raises."""
 
-    def __init__(self, function: Callable[[sqlite3.Connection], T], result: "asyncio.Future[T]") -> None:
+    def __init__(self, function: Callable[[sqlite3.Connection], T], result: "asyncio.Future[T]", durable: bool) -> None:
         self.result = result
+        self.durable = durable
         self.error: Exception | None = None
         self._function = function
         self._outcome: list[T] = []
@@ -139,7 +154,7 @@ class _Job(Generic[T]):
             return
         if self.error is None:
             self.result.set_result(self._outcome[0])
-        elif isinstance(self.error, sqlite3.Error):
+        elif isinstance(self.error, sqlite3.Error | OSError):
             error = _store_error(path, self.error)
             error.__cause__ = self.error
             self.result.set_exception(error)
@@ -147,9 +162,17 @@ class _Job(Generic[T]):
             self.result.set_exception(self.error)
 
 
+def _sync(path: Path) -> None:
+    """Wait until what was committed is on the disk (blocking): the log, and that it is there. Raises OSError."""
+    for place in (path.with_name(f"{path.name}-wal"), path.parent):
+        if place.exists():
+            sync_to_disk(place)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(path.parent)
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -166,7 +189,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
+def _store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     return StoreError(
         f"The database {path} failed: {error}.",
         hint="Check the free space and the permissions there; `libreseed doctor` tells more.",

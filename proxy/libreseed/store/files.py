@@ -1,10 +1,12 @@
-"""Atomic replacement of small files, such as the trust file and key files."""
+"""Atomic replacement of small files, such as the trust file and key files, and folders that are nobody else's."""
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from libreseed.errors import StoreError
+from libreseed.store.durability import sync_to_disk
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -22,8 +24,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).replace(path)
+            sync_to_disk(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise StoreError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def keep_private(folder: Path) -> None:
+    """Let nobody but its owner look into a folder (blocking), if the file system knows permissions."""
+    with suppress(OSError):
+        folder.chmod(0o700)

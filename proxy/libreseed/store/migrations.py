@@ -123,6 +123,14 @@ _STEPS = (
     ALTER TABLE seeders ADD COLUMN up REAL NOT NULL DEFAULT 0;
     ALTER TABLE seeders ADD COLUMN latency REAL NOT NULL DEFAULT 0;
     """,
+    """
+    -- Whose word it is that a tarball is this blob, as in `packuments`, or 'published'; empty when that is unknown.
+    ALTER TABLE tarballs ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    """,
+    """
+    -- Blobs that came here as the snapshot of a record, and for nothing else.
+    CREATE TABLE fetched_snapshots (sha512 BLOB PRIMARY KEY) WITHOUT ROWID;
+    """,
 )
 
 

@@ -13,18 +13,19 @@ from libreseed.store.tables.catalogue import Catalogue
 @dataclass(slots=True)
 class Findings:
     """What a verification found: the number of blobs checked, the digests of damaged, missing and unreferenced ones,
-    and the complaints of SQLite's integrity check."""
+    what the disk says of those that cannot be read, and the complaints of SQLite's integrity check."""
 
     verified: int = 0
     damaged: list[bytes] = field(default_factory=list)
     missing: list[bytes] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     unreferenced: list[bytes] = field(default_factory=list)
     database: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
         """Whether no blob is damaged or missing and the database is sound. Unreferenced files do no harm."""
-        return not (self.damaged or self.missing or self.database)
+        return not (self.damaged or self.missing or self.unreadable or self.database)
 
 
 async def verify_store(
@@ -47,13 +48,16 @@ async def verify_store(
 
 
 async def repair_store(database: Database, blobs: BlobStore, findings: Findings) -> None:
-    """Delete damaged and unreferenced blobs, and the rows of damaged and missing ones, which are then fetched anew when
-    they are asked for. Raises StoreError."""
+    """Set damaged blobs aside, and remove the rows of damaged and missing ones, which are then fetched anew when they
+    are asked for; but not of what was published here, which may come back. Nothing else is touched. Raises
+    StoreError."""
     catalogue = Catalogue(database)
+    await catalogue.open()
+    for digest in findings.damaged:
+        await asyncio.to_thread(blobs.set_aside, digest)
     for digest in (*findings.damaged, *findings.missing):
-        await catalogue.remove(digest)
-    for digest in (*findings.damaged, *findings.unreferenced):
-        await asyncio.to_thread(blobs.remove, digest)
+        if not catalogue.published(digest):
+            await catalogue.remove(digest)
 
 
 def _verify_blob(blobs: BlobStore, digest: bytes, hashes: bool, findings: Findings) -> None:
@@ -64,5 +68,7 @@ def _verify_blob(blobs: BlobStore, digest: bytes, hashes: bool, findings: Findin
         if hashes:
             blobs.verify(digest)
         findings.verified += 1
-    except (IntegrityError, StoreError):
+    except IntegrityError:
         findings.damaged.append(digest)
+    except StoreError as error:
+        findings.unreadable.append(str(error))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from libreseed.errors import LibreseedError, StoreError
-from libreseed.store.blobs import BlobStore, check_file
-from libreseed.store.tables.catalogue import BlobEntry, Catalogue
+from libreseed.store.blobs import BlobStore, Condition, check_file
+from libreseed.store.tables.catalogue import BlobEntry, Catalogue, TarballName
 from libreseed.swarm.held import Held, HeldBlobs
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.session import Session
@@ -18,19 +18,16 @@ from libreseed.trust.records import BlobRef
 
 log = logging.getLogger(__name__)
 
-Tarball = tuple[str, str]
-"""Package name and file name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A file in an incoming folder that is to be stored under its SHA-512, and named `tarball`; `shared` when others
-    may have it."""
+    """A file in an incoming folder that is to be stored under its SHA-512, and named `tarball` if somebody who is
+    believed says so; `shared` when others may have it."""
 
     file: Path
     digest: bytes
     shared: bool
-    tarball: Tarball | None = None
+    tarball: TarballName | None = None
 
 
 class Announcer(Protocol):
@@ -65,16 +62,19 @@ class Seeding:
         self._announcer = announcer
 
     async def open(self, withheld: Collection[bytes] = frozenset()) -> None:
-        """Seed again what was held before, but for `withheld`, by SHA-512; forget what has gone from the disk.
+        """Seed again what was held before, but for `withheld`, by SHA-512. What is not on the disk is not held: it may
+        come back, as an unmounted disk does, or is fetched again.
 
         Raises StoreError.
         """
         entries = await self._catalogue.entries()
         missing = await asyncio.to_thread(lambda: [entry for entry in entries if not self._blobs.has(entry.ref.sha512)])
-        for entry in missing:
-            log.warning("Blob %s… is gone from the disk; forgotten.", entry.ref.sha512.hex()[:16])
-            await self._catalogue.remove(entry.ref.sha512)
         gone = {entry.ref.sha512 for entry in missing}
+        if gone:
+            log.warning("%d of %d files are gone from %s.", len(gone), len(entries), self._blobs.folder)
+        for digest in gone:
+            for file in self._catalogue.published(digest):
+                log.warning("%s, which was published here, is gone: %s.", file, self._blobs.path(digest))
         for number, entry in enumerate(entries):
             if entry.ref.sha512 not in gone:
                 self._hold(replace(entry, shared=entry.shared and entry.ref.sha512 not in withheld))
@@ -101,20 +101,35 @@ class Seeding:
         return len(self._held)
 
     async def check(self, digest: bytes) -> bool:
-        """Tell whether a held blob is still what was stored. If not, it is forgotten, to be fetched again."""
+        """Tell whether a held blob is still what was stored. If not, it is held no longer, to be fetched again; what is
+        damaged is set aside. Raises StoreError when the disk does not let that be told of what was published here, of
+        which there may be no other copy."""
         held = self._held.get(digest)
         if held is None:
             return False
-        intact = await self._blobs.is_intact(digest, held.ref.length)
-        if not intact and self._held.get(digest) is held:  # nobody was quicker, and has it whole again
-            log.warning("Blob %s… was damaged on the disk; forgotten.", digest.hex()[:16])
-            await self.drop(digest)
-        return intact
+        try:
+            condition = await self._blobs.examine(digest, held.ref.length)
+        except StoreError as error:
+            if self._catalogue.published(digest):
+                raise
+            log.warning("%s It is fetched again.", error)
+            condition = Condition.GONE
+        if condition is not Condition.INTACT and self._held.get(digest) is held:  # nobody was quicker, and has it again
+            self._forget(digest)
+            if condition is Condition.DAMAGED:
+                place = await asyncio.to_thread(self._blobs.set_aside, digest)
+                names = ", ".join(self._catalogue.published(digest)) or f"Blob {digest.hex()[:16]}…"
+                log.warning("%s was damaged on the disk, and is set aside as %s.", names, place)
+        return condition is Condition.INTACT
 
     def cached(self, digest: bytes) -> bytes | None:
         """Return the bytes of a held blob, intact, if they are at hand without waiting for the disk."""
         held = self._held.get(digest)
         return self._blobs.cached(digest, held.ref.length) if held is not None else None
+
+    def owners(self, digest: bytes) -> set[str]:
+        """Return the names of the packages that a blob is a tarball of."""
+        return self._catalogue.owners(digest)
 
     def path(self, digest: bytes) -> Path:
         """Return the file of a held blob."""
@@ -125,14 +140,16 @@ class Seeding:
         """Bytes held."""
         return sum(held.ref.length for held in self._held.values())
 
-    async def add_bytes(self, data: bytes, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
+    async def add_bytes(
+        self, data: bytes, digest: bytes, *, shared: bool, tarball: TarballName | None = None
+    ) -> BlobRef:
         """Store bytes, hash their torrent and seed it. Raises IntegrityError, StoreError, SwarmError."""
         torrent = None
         if digest not in self._held:
             torrent = await asyncio.to_thread(lambda: make_torrent(self._blobs.add(data, digest), digest))
         return await self._add(digest, shared, tarball, torrent)
 
-    async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: Tarball | None = None) -> BlobRef:
+    async def add_file(self, file: Path, digest: bytes, *, shared: bool, tarball: TarballName | None = None) -> BlobRef:
         """Check and store a file from an incoming folder, then as `add_bytes`."""
         (outcome,) = await self.add_files([Incoming(file, digest, shared, tarball)])
         if isinstance(outcome, LibreseedError):
@@ -156,28 +173,28 @@ class Seeding:
 
         return await asyncio.gather(*map(add, files, adopted))
 
+    async def sync(self, digest: bytes) -> None:
+        """Wait until a held blob would survive a power cut. Raises StoreError."""
+        await asyncio.to_thread(self._blobs.sync, digest)
+
     async def share(self, digest: bytes) -> None:
         """Seed a held blob from now on. Raises StoreError, SwarmError."""
         if digest in self._held:
             await self._add(digest, True, None)
 
     async def drop(self, digest: bytes) -> None:
-        """Forget and delete a blob, such as one found damaged."""
-        held = self._held.pop(digest, None)
-        if held is not None:
-            self._session.unseed(held.ref.v2)
-            self._offers.forget(digest)
-            self._announcer.withdraw(digest)
+        """Forget and delete a blob that is of no use any longer."""
+        self._forget(digest)
         await self._catalogue.remove(digest)
         await asyncio.to_thread(self._blobs.remove, digest)
 
     async def _add(
-        self, digest: bytes, shared: bool, tarball: Tarball | None, torrent: Torrent | None = None
+        self, digest: bytes, shared: bool, tarball: TarballName | None, torrent: Torrent | None = None
     ) -> BlobRef:
         held = self._held.get(digest)
         if held is not None and held.shared >= shared:
-            if tarball is not None and self._catalogue.tarball(*tarball) != digest:
-                await self._catalogue.name_tarball(*tarball, digest)
+            if tarball is not None:
+                await self._catalogue.name_tarball(tarball, digest)
             return held.ref
         if torrent is None:
             torrent = await asyncio.to_thread(make_torrent, self._blobs.path(digest), digest)
@@ -185,7 +202,8 @@ class Seeding:
         try:
             await self._catalogue.save(entry, tarball)
         except StoreError:
-            await asyncio.to_thread(self._blobs.remove, digest)
+            if held is None:  # what is held already stays
+                await asyncio.to_thread(self._blobs.remove, digest)
             raise
         self._hold(entry)
         if shared:
@@ -205,6 +223,13 @@ class Seeding:
                 return error
 
         return [*map(adopt, files)]
+
+    def _forget(self, digest: bytes) -> None:
+        held = self._held.pop(digest, None)
+        if held is not None:
+            self._session.unseed(held.ref.v2)
+            self._offers.forget(digest)
+            self._announcer.withdraw(digest)
 
     def _hold(self, entry: BlobEntry) -> None:
         self._held[entry.ref.sha512] = Held(entry.ref, entry.shared, pieces_root(entry.metadata))

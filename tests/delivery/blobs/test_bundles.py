@@ -20,7 +20,7 @@ from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
-from libreseed.store.tables.catalogue import Catalogue
+from libreseed.store.tables.catalogue import Catalogue, TarballName
 from libreseed.swarm import bundler as bundler_module
 from libreseed.swarm.bundle import MAX_FILE, Member
 from libreseed.swarm.bundler import Bundler as Makes
@@ -123,7 +123,9 @@ async def hold(holder: SwarmFetcher, blobs: Sequence[bytes] = BLOBS) -> list[Blo
 
 
 async def fetch(fetcher: SwarmFetcher, refs: Sequence[BlobRef]) -> list[BlobRef | BaseException]:
-    fetching = (fetcher.fetch(BlobRequest(ref.sha512, tarball=("pkg", ref.sha512.hex()))) for ref in refs)
+    fetching = (
+        fetcher.fetch(BlobRequest(ref.sha512, tarball=TarballName("pkg", ref.sha512.hex(), "upstream"))) for ref in refs
+    )
     return await asyncio.gather(*fetching, return_exceptions=True)
 
 

@@ -22,7 +22,7 @@ from libreseed.network.overlay.storage import MemoryStorage
 from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
-from libreseed.store.tables.catalogue import Catalogue
+from libreseed.store.tables.catalogue import Catalogue, TarballName
 from libreseed.swarm.download import Download
 from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.session import Session
@@ -251,7 +251,8 @@ async def test_a_checked_record_rules_out_other_torrents(
         streams.append(SpooledStream(spool, len(DATA)))
         return streams[0]
 
-    wanted = BlobRequest(DIGEST, ref, (("127.0.0.1", honest.session.port),), ("pkg", "pkg-1.0.0.tgz"), stream)
+    name = TarballName("pkg", "pkg-1.0.0.tgz", "upstream")
+    wanted = BlobRequest(DIGEST, ref, (("127.0.0.1", honest.session.port),), name, stream=stream)
     assert await fetcher.fetch(wanted) == ref
     assert wanted.started.is_set()
     assert not fetcher.swarm.reputation.is_shunned(("127.0.0.1", liar.session.port))

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from libreseed.delivery.blobs.fetcher import SwarmFetcher
-from libreseed.delivery.metadata.records import RecordReader
+from libreseed.delivery.metadata.records import FoundRecord, RecordReader
 from libreseed.errors import (
+    BadRecordError,
     EquivocationError,
     ExpiredError,
     LibreseedError,
@@ -23,15 +24,16 @@ from libreseed.errors import (
 from libreseed.network.overlay.overlay import Overlay
 from libreseed.network.overlay.settings import OverlaySettings
 from libreseed.network.overlay.storage import MemoryStorage
+from libreseed.packages.integrity import sha512
 from libreseed.store.blobs import BlobStore
 from libreseed.store.database import Database
 from libreseed.store.tables.catalogue import Catalogue
-from libreseed.store.tables.records import RecordStore
+from libreseed.store.tables.records import RecordStore, SignedRecord
 from libreseed.swarm.session import Session
 from libreseed.swarm.settings import SessionSettings
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import PrivateKey
-from libreseed.trust.records import BlobRef, Record, RecordType, sign_record
+from libreseed.trust.records import BlobRef, Record, RecordType, read_record, sign_record
 from libreseed.trust.snapshot import MAX_DOCUMENT
 from support.seeding import make_fetcher
 
@@ -123,6 +125,13 @@ async def test_an_expired_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert (await desk.reader.by_publisher("pkg", B.public)).item.key == B.public
 
 
+async def test_what_was_seen_while_the_clock_was_ahead_counts_for_nothing(desk: Desk) -> None:
+    await desk.records.save_seen("pkg", signed(document=b"x", seq=86_400_000))
+    await desk.put(signed(document=b"y"))
+    assert (await desk.reader.by_publisher("pkg", A.public)).item == signed(document=b"y")
+    assert await desk.records.find_seen("pkg", A.public) == signed(document=b"y")
+
+
 async def test_a_fork_is_kept_as_evidence(desk: Desk) -> None:
     one, other = signed(document=b"x"), signed(document=b"y")
     await desk.records.save_seen("pkg", one)
@@ -180,3 +189,35 @@ async def test_a_snapshot_that_is_too_long_is_not_fetched(desk: Desk) -> None:
     found = await desk.reader.by_publisher("pkg", A.public)
     with pytest.raises(UnavailableError, match="too long"):
         await desk.reader.snapshot(found)
+
+
+async def test_a_record_cannot_make_us_delete_what_is_ours(desk: Desk) -> None:
+    """It may name any blob as its snapshot, and be refused; the next record supersedes it all the same."""
+    ours = sha512(b"ours")
+    await desk.fetcher.swarm.blobs.open()
+    ref = await desk.fetcher.swarm.seeding.add_bytes(b"ours", ours, shared=False)
+    record = Record("package", "pkg", NOW + 3600, ref, b"d" * 64)
+    await desk.put(sign_record(A, record, (NOW - 60) * 1000))
+    found = await desk.reader.by_publisher("pkg", A.public)
+    with pytest.raises(BadRecordError):
+        await desk.reader.snapshot(found)
+    await desk.put(signed(A, seq=1))
+    found = await desk.reader.by_publisher("pkg", A.public)
+    assert found.superseded == ours
+    await desk.reader.drop_superseded(found)
+    assert desk.fetcher.swarm.seeding.find(ours) == ref
+
+
+async def test_what_came_as_a_snapshot_goes_when_it_is_superseded(desk: Desk) -> None:
+    old, own = sha512(b"old"), sha512(b"own")
+    await desk.fetcher.swarm.blobs.open()
+    for data, digest in ((b"old", old), (b"own", own)):
+        await desk.fetcher.swarm.seeding.add_bytes(data, digest, shared=False)
+        await desk.records.note_fetched(digest)
+    await desk.records.save_signed(SignedRecord("mine", signed(A), own, NOW))
+    await desk.fetcher.swarm.session.start()
+    for digest in (old, own):
+        await desk.reader.drop_superseded(FoundRecord(signed(A), read_record(signed(A), "pkg", NOW), digest))
+    await desk.fetcher.swarm.session.stop()
+    assert desk.fetcher.swarm.seeding.find(old) is None
+    assert desk.fetcher.swarm.seeding.find(own) is not None, "it is a snapshot of ours too"

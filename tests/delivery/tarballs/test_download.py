@@ -5,13 +5,14 @@ import pytest
 
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
 from libreseed.delivery.tarballs.download import FoundTarball, SharedDownload
-from libreseed.errors import UnavailableError
+from libreseed.errors import IntegrityError, UnavailableError
+from libreseed.packages.integrity import sha512
 
 
 @pytest.fixture
 def whole(tmp_path: Path) -> FoundTarball:
     (tmp_path / "whole").write_bytes(b"all of it")
-    return FoundTarball("upstream", 9, tmp_path / "whole", None, b"digest")
+    return FoundTarball("upstream", 9, tmp_path / "whole", None, sha512(b"all of it"))
 
 
 async def read(found: FoundTarball) -> bytes:
@@ -25,6 +26,17 @@ async def test_what_is_whole_at_once(whole: FoundTarball) -> None:
     download.finish(whole)
     assert await asyncio.gather(*waiting) == [whole, whole]
     assert await read(whole) == b"all of it"
+
+
+async def test_the_last_bytes_of_a_damaged_file_are_never_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libreseed.delivery.blobs.spooled_stream._CHUNK", 4)
+    (tmp_path / "rotten").write_bytes(b"all of iT")
+    found = FoundTarball("store", 9, tmp_path / "rotten", None, sha512(b"all of it"))
+    sent = bytearray()
+    with pytest.raises(IntegrityError):
+        async for chunk in found.read():
+            sent += chunk
+    assert sent == b"all of i"
 
 
 async def test_the_first_stream_is_read_and_the_winner_finishes_it(tmp_path: Path, whole: FoundTarball) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from libreseed.errors import LibreseedError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.swarm.seeding import Tarball
+from libreseed.store.tables.catalogue import TarballName
 from libreseed.trust.records import BlobRef
 
 MAX_ASKED = 48
@@ -38,7 +38,7 @@ class Part:
     length: int
     started: asyncio.Event
     shared: bool
-    tarball: Tarball | None
+    tarball: TarballName | None
     v2: bytes = b""
     in_demand: bool = False
     outcome: "asyncio.Future[Outcome]" = field(default_factory=_new_future)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
-from libreseed.swarm.seeding import Tarball
+from libreseed.store.tables.catalogue import TarballName
 from libreseed.trust.records import BlobRef, Endpoint
 
 
@@ -16,13 +16,15 @@ class BlobRequest:
 
     `checked` is its torrent from a checked record, with the publisher's own `seeders`: then pieces may be passed on
     before the whole is there, into the stream that `stream(spool file)` makes. Without it only claims are known, and
-    nothing is believed before the SHA-512 is right. `shared`: it may be seeded on.
+    nothing is believed before the SHA-512 is right. It is named `tarball` when it has come. `shared`: it may be seeded
+    on. `name` is for messages.
     """
 
     digest: bytes
     checked: BlobRef | None = None
     seeders: tuple[Endpoint, ...] = ()
-    tarball: Tarball | None = None
+    tarball: TarballName | None = None
+    name: str = ""
     stream: Callable[[Path], SpooledStream] | None = None
     shared: bool = True
     started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -33,4 +35,4 @@ class BlobRequest:
     @property
     def label(self) -> str:
         """What it is called in messages."""
-        return "/".join(self.tarball) if self.tarball else f"sha512-{self.digest.hex()[:16]}…"
+        return self.name or f"sha512-{self.digest.hex()[:16]}…"

@@ -1,12 +1,13 @@
 """A file on its way: written once as it comes, read at the same time by whoever asked for it."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from libreseed.errors import LibreseedError, StoreError
+from libreseed.errors import IntegrityError, LibreseedError, StoreError
 
 _CHUNK = 1 << 20
 
@@ -89,6 +90,22 @@ async def read_file(file: Path, start: int = 0, end: int | None = None) -> Async
                 chunk = await asyncio.to_thread(stream.read, min(_CHUNK, left)) if left > 0 else b""
     except OSError as error:
         raise StoreError(f"Cannot read {file}: {error.strerror}.") from error
+
+
+async def read_checked(file: Path, digest: bytes) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file of the store, the last of them only when its SHA-512 is `digest`. Raises StoreError,
+    IntegrityError: a failing disk changes bytes and not the time by which the store knows a file."""
+    strong = hashlib.sha512()
+    held_back = b""
+    async for chunk in read_file(file):
+        if held_back:
+            yield held_back
+        await asyncio.to_thread(strong.update, chunk)
+        held_back = chunk
+    if strong.digest() != digest:
+        await asyncio.to_thread(os.utime, file)  # from now on the store hashes it before it is used
+        raise IntegrityError(f"{file} has other bytes than were stored in it.")
+    yield held_back
 
 
 def _open(file: Path, start: int, end: int | None) -> tuple[BinaryIO, int, bytes]:

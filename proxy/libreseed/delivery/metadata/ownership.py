@@ -5,6 +5,7 @@ Source: docs/protocol.md, section 9.
 
 from libreseed.packages.access import AccessRules
 from libreseed.shims.render import NAME
+from libreseed.store.tables.catalogue import PUBLISHED, TarballName
 from libreseed.store.tables.packuments import UPSTREAM, declared_origin, mirror_origin, publisher_origin
 from libreseed.store.tables.publications import PublicationStore
 from libreseed.store.trustfile import TrustFile
@@ -84,6 +85,12 @@ class Ownership:
         # Once an upstream is declared for a name, what was stored from others before must not be used.
         mirrors = self.rules.mirrors if expected == UPSTREAM else ()
         return origin == expected or origin in map(mirror_origin, mirrors)
+
+    def believes(self, tarball: TarballName) -> bool:
+        """Tell whether the origin of a tarball in the store may still say what it is."""
+        if self._publications.has(tarball.name):
+            return tarball.origin == PUBLISHED
+        return self.trusts(tarball.name, tarball.origin)
 
     def upstream_origin(self, name: str) -> str:
         """Return the origin of packuments from the upstream of `name`."""

@@ -25,7 +25,7 @@ from libreseed.store.tables.records import RecordStore
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.items import SignedItem
 from libreseed.trust.keys import format_key
-from libreseed.trust.records import Record, RecordType, check_fresh, check_succession, read_record
+from libreseed.trust.records import Record, RecordType, check_fresh, check_succession, is_ahead, read_record
 from libreseed.trust.snapshot import MAX_DOCUMENT, Snapshot, read_snapshot
 
 log = logging.getLogger(__name__)
@@ -122,16 +122,17 @@ class RecordReader:
             raise UnavailableError(f"The snapshot of {record.name} is too long: {ref.length} bytes.")
         if not await self._seeding.check(ref.sha512):
             await self._fetcher.fetch(BlobRequest(ref.sha512, ref, record.reachable_seeders, shared=shared))
+            await self._store.note_fetched(ref.sha512)
         file = self._seeding.path(ref.sha512)
         return await asyncio.to_thread(lambda: read_snapshot(file.read_bytes(), record))
 
     async def drop_superseded(self, found: FoundRecord) -> None:
-        """Delete the snapshot of the record that `found` supersedes, unless a record of this node points to it."""
+        """Delete the snapshot of the record that `found` supersedes, if it came here as that and is nothing else: a
+        record may name any blob."""
         old = found.superseded
-        if old is None or old == found.record.snapshot.sha512:
+        if old is None or old == found.record.snapshot.sha512 or self._seeding.owners(old):
             return
-        own = await self._store.find_signed(found.record.name)
-        if own is None or own.snapshot != old:
+        if not await self._store.is_signed_snapshot(old) and await self._store.forget_fetched(old):
             await self._seeding.drop(old)
 
     async def _find(self, name: str, kind: RecordType, keys: Collection[bytes]) -> list[FoundRecord]:
@@ -160,7 +161,10 @@ class RecordReader:
     async def _check_against_seen(self, name: str, item: SignedItem) -> bytes | None:
         """Compare an item with the newest one accepted before, and save it. Return the SHA-512 of the earlier record's
         snapshot. Raises RollbackError, EquivocationError (refusals 9 and 10)."""
+        now = time.time()
         seen = await self._store.find_seen(name, item.key)
+        if seen is not None and is_ahead(seen.seq, now):
+            seen = None  # this machine's clock was ahead when it was accepted
         try:
             check_succession(seen, item, name)
         except EquivocationError:
@@ -169,7 +173,7 @@ class RecordReader:
             raise
         if seen is None or item.seq > seen.seq:
             await self._store.save_seen(name, item)
-        return read_record(seen, name, time.time()).snapshot.sha512 if seen is not None else None
+        return read_record(seen, name, now).snapshot.sha512 if seen is not None else None
 
     def _require_peers(self, name: str) -> None:
         if self._overlay.peers == 0:

@@ -94,8 +94,12 @@ class TarballDelivery:
 
     async def _fetch(self, name: str, file: str, integrity: bytes | None, download: SharedDownload) -> FoundTarball:
         expected = await self._expected.expect(name, file, integrity)
-        held = await self._stored.find_expected(expected, integrity)
+        held = await self._stored.find_expected(expected)
         source, got = ("store", held) if held is not None else await self._race.fetch(expected, download)
         if isinstance(got, bytes):
             return FoundTarball(source, len(got), data=got)
-        return FoundTarball(source, got.length, file=self._seeding.path(got.sha512), digest=got.sha512)
+        is_named = expected.origin is not None or source == "upstream"
+        if not is_named:
+            self._stored.note_demanded(expected)
+        file_found = self._seeding.path(got.sha512)
+        return FoundTarball(source, got.length, file=file_found, digest=got.sha512, is_named=is_named)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from libreseed.delivery.blobs.spooled_stream import SpooledStream, read_file
+from libreseed.delivery.blobs.spooled_stream import SpooledStream, read_checked, read_file
 from libreseed.delivery.sources import Source
 from libreseed.errors import LibreseedError
 
@@ -14,7 +14,8 @@ from libreseed.errors import LibreseedError
 class FoundTarball:
     """A tarball: a complete file, its bytes, or the stream of a running fetch.
 
-    `length` is in bytes, None if it is not known.
+    `length` is in bytes, None if it is not known. Not `is_named`: only the client says that these bytes are that
+    tarball.
     """
 
     source: Source
@@ -23,16 +24,17 @@ class FoundTarball:
     stream: SpooledStream | None = None
     digest: bytes | None = None
     data: bytes | None = None
+    is_named: bool = True
 
     def read(self) -> AsyncIterator[bytes]:
-        """Yield its bytes. Raises StoreError, and what the fetch raises."""
+        """Yield its bytes. Raises StoreError, IntegrityError when they are damaged, and what the fetch raises."""
         if self.stream is not None:
             return self.stream.read()
         if self.data is not None:
             return _whole(self.data)
         if self.file is None:
             raise ValueError("a tarball without bytes")
-        return read_file(self.file)
+        return read_file(self.file) if self.digest is None else read_checked(self.file, self.digest)
 
 
 class SharedDownload:

@@ -14,6 +14,7 @@ from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
 from libreseed.packages.integrity import format_integrity, parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
 from libreseed.packages.partial import read_versions_lazily
+from libreseed.store.tables.catalogue import PUBLISHED
 from libreseed.store.tables.packuments import StoredPackument, is_upstreams_origin
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -36,8 +37,8 @@ class Expected:
     ref: BlobRef | None = None
     seeders: tuple[Endpoint, ...] = ()
     restricted: bool = False
-    vouched: bool = False
-    """Whether `digest` is in the packument, and not only demanded by a client."""
+    origin: str | None = None
+    """Whose word it is that `digest` is right; None when a client demands it, and nobody who is believed says so."""
 
     @property
     def label(self) -> str:
@@ -96,7 +97,8 @@ class ExpectedTarballs:
             return replace(expected, restricted=restricted)
         if expected.digest not in (None, integrity):
             return Expected(name, file, integrity, restricted=restricted)
-        return replace(expected, digest=integrity, restricted=restricted, vouched=expected.digest is not None)
+        origin = expected.origin if expected.digest is not None else None
+        return replace(expected, digest=integrity, restricted=restricted, origin=origin)
 
     async def _read(
         self, packument: StoredPackument | FoundPackument, file: str, seeders: tuple[Endpoint, ...]
@@ -129,6 +131,7 @@ class ExpectedTarballs:
             ref=ref,
             seeders=seeders,
             restricted=packument.restricted,
+            origin=PUBLISHED if packument.origin is None else packument.origin,
         )
 
     async def _parse(self, packument: StoredPackument | FoundPackument) -> Packument:

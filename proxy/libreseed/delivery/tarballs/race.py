@@ -14,6 +14,7 @@ from libreseed.delivery.tarballs.expected import Expected
 from libreseed.delivery.tarballs.pace import LOOK, Pace
 from libreseed.delivery.tarballs.upstream import STREAM_FROM, Got, UpstreamFetcher
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
+from libreseed.store.tables.catalogue import TarballName
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ class TarballRace:
             digest,
             expected.ref,
             expected.seeders,
-            (expected.name, expected.file),
+            TarballName(expected.name, expected.file, expected.origin) if expected.origin is not None else None,
+            name=expected.label,
             shared=self._ownership.is_public(expected.name),
         )
         length = expected.ref.length if expected.ref is not None else 0

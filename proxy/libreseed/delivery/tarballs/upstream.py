@@ -7,10 +7,12 @@ from pathlib import Path
 
 from libreseed.concurrency.offloading import offload
 from libreseed.delivery.blobs.spooled_stream import SpooledStream
+from libreseed.delivery.metadata.ownership import Ownership
 from libreseed.delivery.tarballs.download import SharedDownload
 from libreseed.delivery.tarballs.expected import Expected
 from libreseed.errors import NotFoundError, StoreError
 from libreseed.store.blobs import BlobStore
+from libreseed.store.tables.catalogue import TarballName
 from libreseed.swarm.seeding import Seeding
 from libreseed.trust.records import BlobRef
 from libreseed.upstream.client import Upstream
@@ -38,8 +40,11 @@ Got = BlobRef | bytes
 class UpstreamFetcher:
     """Fetches from the upstream. `share`: seed the tarballs, except restricted ones."""
 
-    def __init__(self, upstream: Upstream | None, blobs: BlobStore, seeding: Seeding, *, share: bool) -> None:
+    def __init__(
+        self, upstream: Upstream | None, ownership: Ownership, blobs: BlobStore, seeding: Seeding, *, share: bool
+    ) -> None:
         self._upstream = upstream
+        self._ownership = ownership
         self._blobs = blobs
         self._seeding = seeding
         self._share = share
@@ -82,7 +87,7 @@ class UpstreamFetcher:
         digest = expected.check(strong, weak)
         shared = await self._may_share(expected, stream)
         try:
-            return await self._seeding.add_bytes(data, digest, shared=shared, tarball=(expected.name, expected.file))
+            return await self._seeding.add_bytes(data, digest, shared=shared, tarball=self._named(expected))
         except StoreError as error:
             log.warning("%s is passed on, but not kept. %s", expected.label, error)
             return data
@@ -101,12 +106,15 @@ class UpstreamFetcher:
             self._measure(spooled.written, time.monotonic() - started)
             digest = expected.check(strong, weak)
             shared = await self._may_share(expected, stream)
-            return await self._seeding.add_file(spool, digest, shared=shared, tarball=(expected.name, expected.file))
+            return await self._seeding.add_file(spool, digest, shared=shared, tarball=self._named(expected))
         finally:
             download.release(spooled)
 
     def _measure(self, length: int, seconds: float) -> None:
         self.rate += (length / max(seconds, _SHORTEST) - self.rate) * _WEIGHT
+
+    def _named(self, expected: Expected) -> TarballName:
+        return TarballName(expected.name, expected.file, self._ownership.upstream_origin(expected.name))
 
     async def _may_share(self, expected: Expected, stream: TarballStream) -> bool:
         return self._share and not (expected.restricted or await stream.restricted())

@@ -20,6 +20,9 @@ from libreseed.registry.http.answers import SOURCE_HEADER
 log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/octet-stream"
+_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_THIS_CLIENT = "no-store"
+"""A cache on the way would give to everybody what one client demands under this URL."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -46,7 +49,7 @@ class TarballEndpoint:
         headers = {
             SOURCE_HEADER: found.source,
             "Accept-Ranges": "bytes",
-            "Cache-Control": "public, max-age=31536000, immutable",
+            "Cache-Control": _FOR_EVER if found.is_named else _FOR_THIS_CLIENT,
         }
         if found.digest is not None:
             headers["ETag"] = f'"{found.digest.hex()}"'

@@ -38,7 +38,7 @@ class AccountStore:
             statement = "INSERT OR IGNORE INTO accounts (name, password, created) VALUES (?, ?, ?)"
             return connection.execute(statement, (name, hashed, time.time())).rowcount == 1
 
-        if not await self._database.run(write):
+        if not await self._database.run(write, durable=True):
             raise ConflictError(f"The account {name!r} exists.", hint="Log in with its password.")
 
     async def find(self, name: str) -> Account:
@@ -68,11 +68,15 @@ class AccountStore:
 
     async def set_password(self, name: str, password: str) -> None:
         """Replace the password."""
-        await self._database.execute("UPDATE accounts SET password = ? WHERE name = ?", await _hash(password), name)
+        await self._database.execute(
+            "UPDATE accounts SET password = ? WHERE name = ?", await _hash(password), name, durable=True
+        )
 
     async def set_profile(self, name: str, profile: dict[str, Any]) -> None:
         """Replace the profile."""
-        await self._database.execute("UPDATE accounts SET profile = ? WHERE name = ?", orjson.dumps(profile), name)
+        await self._database.execute(
+            "UPDATE accounts SET profile = ? WHERE name = ?", orjson.dumps(profile), name, durable=True
+        )
 
 
 async def _hash(password: str) -> bytes:

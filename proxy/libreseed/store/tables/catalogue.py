@@ -3,9 +3,28 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from libreseed.store.database import Database
 from libreseed.trust.records import BlobRef
+
+PUBLISHED = "published"
+"""The origin of tarballs that were published here."""
+
+
+class TarballName(NamedTuple):
+    """The tarball `file` of the package `name`, by the word of `origin`: PUBLISHED, or that of a packument."""
+
+    name: str
+    file: str
+    origin: str
+
+
+class NamedBlob(NamedTuple):
+    """The blob that a tarball is, by its SHA-512, and whose word that is; empty when that is unknown."""
+
+    digest: bytes
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +43,20 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tarballs: dict[tuple[str, str], bytes] = {}
+        self._tarballs: dict[tuple[str, str], NamedBlob] = {}
 
     async def open(self) -> None:
         """Load the index of tarballs. Raises StoreError."""
-        rows = await self._database.rows("SELECT name, file, sha512 FROM tarballs")
-        self._tarballs = {(name, file): digest for name, file, digest in rows}
+        rows = await self._database.rows("SELECT name, file, sha512, origin FROM tarballs")
+        self._tarballs = {(name, file): NamedBlob(digest, origin) for name, file, digest, origin in rows}
 
     async def entries(self) -> list[BlobEntry]:
         """Return every blob, in the order in which they came."""
         rows = await self._database.rows("SELECT v1, v2, length, sha512, metadata, shared FROM blobs ORDER BY rowid")
         return [BlobEntry(BlobRef(*row[:4]), row[4], bool(row[5])) for row in rows]
 
-    async def save(self, entry: BlobEntry, tarball: tuple[str, str] | None) -> None:
-        """Save a blob, and that it is the tarball (package name, file name), if given. A blob that is shared stays
-        so."""
+    async def save(self, entry: BlobEntry, tarball: TarballName | None) -> None:
+        """Save a blob, and that it is this tarball, if given. A blob that is shared stays so."""
         ref = entry.ref
 
         def write(connection: sqlite3.Connection) -> None:
@@ -48,11 +66,11 @@ class Catalogue:
                 (ref.v1, ref.v2, ref.length, ref.sha512, entry.metadata, entry.shared),
             )
             if tarball is not None:
-                connection.execute("INSERT OR REPLACE INTO tarballs VALUES (?, ?, ?)", (*tarball, ref.sha512))
+                connection.execute(_NAME, (*tarball, ref.sha512))
 
         await self._database.run(write)
         if tarball is not None:
-            self._tarballs[tarball] = ref.sha512
+            self._remember(tarball, ref.sha512)
 
     async def remove(self, digest: bytes) -> None:
         """Remove a blob, and the tarballs that it is, from the catalogue."""
@@ -62,24 +80,35 @@ class Catalogue:
             connection.execute("DELETE FROM blobs WHERE sha512 = ?", (digest,))
 
         await self._database.run(write)
-        self._tarballs = {key: value for key, value in self._tarballs.items() if value != digest}
+        self._tarballs = {key: value for key, value in self._tarballs.items() if value.digest != digest}
 
-    async def name_tarball(self, name: str, file: str, digest: bytes) -> None:
-        """Save that a blob in the store is also the tarball `file` of the package `name`."""
-        await self._database.execute("INSERT OR REPLACE INTO tarballs VALUES (?, ?, ?)", name, file, digest)
-        self._tarballs[name, file] = digest
+    async def name_tarball(self, tarball: TarballName, digest: bytes) -> None:
+        """Save that a blob in the store is also this tarball, unless that is known."""
+        if self._tarballs.get(tarball[:2]) != (digest, tarball.origin):
+            await self._database.execute(_NAME, *tarball, digest)
+            self._remember(tarball, digest)
 
-    def tarball(self, name: str, file: str) -> bytes | None:
-        """Return the SHA-512 of the tarball `file` of the package `name`, None when it is not in the index."""
+    def tarball(self, name: str, file: str) -> NamedBlob | None:
+        """Return which blob is the tarball `file` of the package `name`, None when it is not in the index."""
         return self._tarballs.get((name, file))
+
+    def owners(self, digest: bytes) -> set[str]:
+        """Return the names of the packages that a blob is a tarball of."""
+        return {name for (name, _), blob in self._tarballs.items() if blob.digest == digest}
 
     def only_of(self, belongs: Callable[[str], bool]) -> set[bytes]:
         """Return the SHA-512 of the blobs that are tarballs only of packages whose name `belongs`."""
         theirs: set[bytes] = set()
         others: set[bytes] = set()
-        for (name, _), digest in self._tarballs.items():
+        for (name, _), (digest, _) in self._tarballs.items():
             (theirs if belongs(name) else others).add(digest)
         return theirs - others
+
+    def published(self, digest: bytes) -> list[str]:
+        """Return the file names of the tarballs published here that a blob is."""
+        return [
+            file for (_, file), blob in self._tarballs.items() if blob.digest == digest and blob.origin == PUBLISHED
+        ]
 
     @property
     def tarballs(self) -> int:
@@ -90,3 +119,9 @@ class Catalogue:
     def packages(self) -> int:
         """How many packages they belong to."""
         return len({name for name, _ in self._tarballs})
+
+    def _remember(self, tarball: TarballName, digest: bytes) -> None:
+        self._tarballs[tarball.name, tarball.file] = NamedBlob(digest, tarball.origin)
+
+
+_NAME = "INSERT OR REPLACE INTO tarballs (name, file, origin, sha512) VALUES (?, ?, ?, ?)"

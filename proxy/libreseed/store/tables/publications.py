@@ -77,5 +77,5 @@ class PublicationStore:
                 ],
             )
 
-        await self._database.run(write)
+        await self._database.run(write, durable=True)
         self._names.add(snapshot.name)

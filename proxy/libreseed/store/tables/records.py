@@ -1,5 +1,6 @@
 """Records signed by this node, the newest ones accepted from others, and evidence of equivocation."""
 
+import sqlite3
 from dataclasses import dataclass
 
 from libreseed.store.database import Database
@@ -42,6 +43,22 @@ class RecordStore:
             record.snapshot,
             record.signed,
         )
+
+    async def is_signed_snapshot(self, digest: bytes) -> bool:
+        """Tell whether the blob with this SHA-512 is the snapshot of one of this node's records."""
+        return await self._database.row("SELECT 1 FROM signed_records WHERE snapshot = ?", digest) is not None
+
+    async def note_fetched(self, digest: bytes) -> None:
+        """Save that the blob with this SHA-512 came here as the snapshot of a record."""
+        await self._database.execute("INSERT OR IGNORE INTO fetched_snapshots VALUES (?)", digest)
+
+    async def forget_fetched(self, digest: bytes) -> bool:
+        """Forget that; tell whether it was so."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            return connection.execute("DELETE FROM fetched_snapshots WHERE sha512 = ?", (digest,)).rowcount > 0
+
+        return await self._database.run(write)
 
     async def find_seen(self, name: str, publisher: bytes) -> SignedItem | None:
         """Return the newest item accepted of `name` by `publisher`, or None (docs/protocol.md, section 4)."""

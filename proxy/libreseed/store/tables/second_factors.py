@@ -40,6 +40,7 @@ class SecondFactorStore:
             factor.secret,
             factor.mode,
             factor.pending,
+            durable=True,
         )
 
     async def confirm(self, account: str, codes: Iterable[str]) -> None:
@@ -51,13 +52,13 @@ class SecondFactorStore:
             connection.execute("DELETE FROM recovery_codes WHERE account = ?", (account,))
             connection.executemany("INSERT INTO recovery_codes VALUES (?, ?)", rows)
 
-        await self._database.run(write)
+        await self._database.run(write, durable=True)
 
     async def use_recovery_code(self, account: str, code: str) -> bool:
         """Use up a recovery code. Return whether it was one that had not been used."""
         statement = "DELETE FROM recovery_codes WHERE account = ? AND hash = ?"
         return await self._database.run(
-            lambda connection: connection.execute(statement, (account, _hash(code))).rowcount == 1
+            lambda connection: connection.execute(statement, (account, _hash(code))).rowcount == 1, durable=True
         )
 
     async def remove(self, account: str) -> None:
@@ -67,7 +68,7 @@ class SecondFactorStore:
             connection.execute("DELETE FROM second_factors WHERE account = ?", (account,))
             connection.execute("DELETE FROM recovery_codes WHERE account = ?", (account,))
 
-        await self._database.run(write)
+        await self._database.run(write, durable=True)
 
 
 def _hash(code: str) -> bytes:

@@ -87,6 +87,7 @@ class TokenStore:
             token.shown,
             label,
             orjson.dumps(token.limits.as_json()),
+            durable=True,
         )
         self._tokens[token.key] = token
         return text, token
@@ -101,7 +102,7 @@ class TokenStore:
         raise NotFoundError(f"{account} has no such token.", hint="See: npm token list")
 
     async def _drop(self, key: str) -> None:
-        await self._database.execute("DELETE FROM tokens WHERE hash = ?", bytes.fromhex(key))
+        await self._database.execute("DELETE FROM tokens WHERE hash = ?", bytes.fromhex(key), durable=True)
         self._tokens.pop(key, None)
 
 
