@@ -43,6 +43,8 @@ async def test_bytes_that_were_not_on_the_disk_yet_are_nobodys_lie(
             file.write_bytes(DATA)
 
     monkeypatch.setattr(download, "flush", flush)
+    assert await swarm.are_right(download, {sha512(DATA): file}) is late
+    file.write_bytes(bytes(len(DATA)))
     (outcome,) = await swarm.store(download, [Incoming(file, sha512(DATA), shared=False)])
     assert isinstance(outcome, IntegrityError) is not late
     assert blobs.has(sha512(DATA)) is late

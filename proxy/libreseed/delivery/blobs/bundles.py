@@ -5,16 +5,15 @@ next: so there are few torrents when much is wanted, and nothing waits when litt
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from libreseed.concurrency.tasks import Tasks
 from libreseed.delivery.blobs.bundle_queue import Outcome, Part, WaitingLine, settle_all
 from libreseed.delivery.blobs.open_bundle import OpenBundle
 from libreseed.delivery.blobs.parts import SwarmParts
-from libreseed.errors import IntegrityError, LibreseedError, StoreError, SwarmError, UnavailableError
+from libreseed.errors import IntegrityError, LibreseedError, SwarmError, UnavailableError
 from libreseed.network.overlay.introductions import Introduction
-from libreseed.store.blobs import check_file
 from libreseed.swarm.bundle import MAX_FILE, BundleDownload, make_bundle, unpack_members
 from libreseed.swarm.seeding import Incoming
 from libreseed.trust.records import Endpoint
@@ -174,8 +173,7 @@ class BundleFetcher:
         """Let a bundle go on for others who fetch it, as it is: they would lose a peer while it is made anew. What came
         without being wanted is checked as well: who passes on what is wrong counts as a liar."""
         swarm = self._swarm
-        rest = await download.unwanted_files()
-        if not await asyncio.to_thread(_are_right, rest):
+        if not await swarm.are_right(download, await download.unwanted_files()):
             swarm.reputation.note_lie(bundle.holder)
             raise UnavailableError(f"Some of {download.label} was wrong.")
         bundle.goes_on = True
@@ -187,13 +185,3 @@ class BundleFetcher:
                 self._tasks.start(swarm.blobs.discard(folder))
 
         swarm.offers.keep(bundle.v2, download.lengths if download.is_whole else (), members, folder, end)
-
-
-def _are_right(files: Mapping[bytes, Path]) -> bool:
-    """Tell whether each of these files has its SHA-512."""
-    try:
-        for digest, file in files.items():
-            check_file(file, digest)
-    except (IntegrityError, StoreError):
-        return False
-    return True

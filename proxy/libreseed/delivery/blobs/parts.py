@@ -1,12 +1,14 @@
 """What fetching from the swarm needs of the node, and whom it asks."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from libreseed.errors import IntegrityError, LibreseedError
 from libreseed.network.overlay.introductions import Introduction
 from libreseed.network.overlay.overlay import Overlay
-from libreseed.store.blobs import BlobStore
+from libreseed.store.blobs import BlobStore, check_file
 from libreseed.swarm.offers import Offers
 from libreseed.swarm.reputation import Reputation
 from libreseed.swarm.reserve import Need
@@ -54,6 +56,23 @@ class SwarmParts:
             outcomes = await self.seeding.add_files(files, keep=True)
         return outcomes
 
+    async def are_right(self, transfer: Transfer, files: Mapping[bytes, Path]) -> bool:
+        """Tell whether files that a transfer has brought have their SHA-512; what is wrong is read again as by `store`.
+        Raises StoreError."""
+        if await asyncio.to_thread(_are_right, files):
+            return True
+        await transfer.flush()
+        return await asyncio.to_thread(_are_right, files)
+
     def _note(self, need: Need, others: tuple[Endpoint, ...]) -> None:
         if need is Need.UNREACHED:
             self.reputation.note_unreached(others)
+
+
+def _are_right(files: Mapping[bytes, Path]) -> bool:
+    try:
+        for digest, file in files.items():
+            check_file(file, digest)
+    except IntegrityError:
+        return False
+    return True
