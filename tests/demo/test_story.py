@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from libreseed.demo import nodes
 from libreseed.demo.story import OWN, WELL_KNOWN, check_sources, run_demo
 from libreseed.demo.traffic import Traffic, Transfer
 from libreseed.errors import IntegrityError, UnavailableError
@@ -146,13 +146,15 @@ def test_what_came_from_elsewhere_or_not_at_all_is_told(metadata, tarballs, told
         check_sources(traffic, [LockedPackage("node_modules/a", "a", "1.0.0", b"", "a-1.0.0.tgz")], "swarm")
 
 
-async def test_a_changed_byte_on_the_newcomer_is_noticed(tmp_path):
+async def test_a_changed_byte_on_the_newcomer_is_noticed(tmp_path, monkeypatch):
+    """The node would notice it on its disk; so it changes on the way from there."""
+    tarball = nodes.tarball
+
+    async def changed(*arguments):
+        return (await tarball(*arguments))[:-1] + b"!"
+
     def change() -> None:
-        for file in tarballs(tmp_path, "newcomer"):
-            before = file.stat()
-            file.chmod(0o644)
-            file.write_bytes(file.read_bytes()[:-1] + b"!")
-            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # else the node notices, and fetches it again
+        monkeypatch.setattr(nodes, "tarball", changed)
 
     with pytest.raises(IntegrityError, match=f"{OWN}@1.0.0 has sha512-"):
         await run_demo(tmp_path, Recorder(Verify=change), upstream="none")

@@ -28,9 +28,13 @@ class Installed:
 
     @property
     def sources(self) -> set[str]:
-        """Where the tarballs came from; of one that was asked for twice, the first time counts."""
-        first = {access.path: access.source for access in reversed(self.accesses) if access.path.endswith(".tgz")}
-        return set(first.values())
+        """Where the tarballs came from. One that was asked for twice came from elsewhere once, and then from the store,
+        whichever request ended first."""
+        found: dict[str, str | None] = {}
+        for access in self.accesses:
+            if access.path.endswith(".tgz") and found.get(access.path, "store") == "store":
+                found[access.path] = access.source
+        return set(found.values())
 
     @property
     def failed(self) -> set[str]:

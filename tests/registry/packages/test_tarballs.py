@@ -105,6 +105,8 @@ async def test_an_integrity_that_says_nothing(node: Local, tarball: bytes) -> No
 
 
 async def test_what_is_not_there(node: Local) -> None:
-    for file in ["pkg-2.0.0.tgz", "pkg-.tgz", "other-1.0.0.tgz", "..%2f..%2fetc%2fpasswd", "%00"]:
+    for file in ["pkg-2.0.0.tgz", "pkg-.tgz", "other-1.0.0.tgz"]:
         answer = await node.get(f"/pkg/-/{file}")
         assert (answer.status, answer.source) == (404, "store")
+    for file in ["..%2f..%2fetc%2fpasswd", "%00"]:
+        assert (await node.get(f"/pkg/-/{file}")).status == 400

@@ -8,6 +8,7 @@ import pytest
 from libreseed.packages.integrity import sha512
 from libreseed.packages.packument import ABBREVIATED_TYPE
 from libreseed.registry.packages import writing
+from libreseed.store.tables.catalogue import PUBLISHED, TarballName
 from libreseed.trust.keys import PrivateKey
 from libreseed.trust.snapshot import Snapshot
 from support.packages import PREDICATE, make_bundle, make_tarball, publish_body
@@ -175,7 +176,8 @@ async def test_a_tarball_that_was_left_behind(node: Local) -> None:
     await unpublish(node, await packument(node), "1.0.0")
     found = await snapshot(node)
     tarball = make_tarball("pkg", "1.0.0")
-    await node.node.networks.seeding.add_bytes(tarball, sha512(tarball), shared=True, tarball=("pkg", "pkg-1.0.0.tgz"))
+    name = TarballName("pkg", "pkg-1.0.0.tgz", PUBLISHED)
+    await node.node.networks.seeding.add_bytes(tarball, sha512(tarball), shared=True, tarball=name)
     assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).status == 200
     assert (await node.ask("DELETE", "/pkg/-/pkg-1.0.0.tgz/-rev/1")).status == 200
     assert (await node.get("/pkg/-/pkg-1.0.0.tgz")).status == 404
