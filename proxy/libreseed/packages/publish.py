@@ -170,10 +170,6 @@ def _check_dist(name: str, version: str, dist: object, tarball: Tarball) -> None
         raise IntegrityError(f"The tarball of {name}@{version} does not have the integrity that its manifest names.")
 
 
-def _spellings(value: object) -> tuple[object, str | None]:
-    return value, clean_version(value)
-
-
 def clean_version(value: object) -> str | None:
     """Return a version as npm's client normalises it in the manifest that it sends, whatever the package.json in the
     tarball says: without `v`, `=`, spaces, leading zeros and build metadata (`clean` of npm's `semver`, loose). None
@@ -193,7 +189,11 @@ def _check_contents(name: str, version: str, tarball: Tarball) -> None:
         inner = _inner_manifest(tarball)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise InvalidInputError(f"The tarball of {name}@{version} cannot be read: {error}.") from error
-    if not isinstance(inner, dict) or inner.get("name") != name or version not in _spellings(inner.get("version")):
+    if (
+        not isinstance(inner, dict)
+        or inner.get("name") != name
+        or version not in (inner.get("version"), clean_version(inner.get("version")))
+    ):
         raise InvalidInputError(f"The package.json in the tarball of {name}@{version} has another name or version.")
 
 

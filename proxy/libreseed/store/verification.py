@@ -55,8 +55,9 @@ async def repair_store(database: Database, blobs: BlobStore, findings: Findings)
     await catalogue.open()
     for digest in findings.damaged:
         await asyncio.to_thread(blobs.set_aside, digest)
+    published = {digest for _, digest in catalogue.all_published()}
     for digest in (*findings.damaged, *findings.missing):
-        if not catalogue.published(digest):
+        if digest not in published:
             await catalogue.remove(digest)
 
 

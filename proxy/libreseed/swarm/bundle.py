@@ -117,7 +117,7 @@ class BundleDownload(Transfer):
         super().__init__(session, lt.info_hash_t(lt.sha256_hash(v2)), folder, (), stall)
         self._by_tcp = length >= LARGE
         self._is_reopened = reopened
-        self._metadata = b"" if reopened else metadata
+        self._metadata = metadata
         self._v2 = v2
         self._choose = choose
         self._blobs: dict[bytes, _Place] = {}

@@ -51,8 +51,9 @@ class Offers:
         by_name = {each.digest.hex(): place for each, place in zip(members, places, strict=True)}
         self._session.seed_files(bundle.metadata, by_name)
         digests = frozenset(each.digest for each in members)
-        end = lambda **_: self._session.unseed(bundle.v2)  # noqa: E731
-        self._offers[bundle.v2] = _Offer(self._clock(), digests, end, pack_members(members))
+        self._offers[bundle.v2] = _Offer(
+            self._clock(), digests, lambda **_: self._session.unseed(bundle.v2), pack_members(members)
+        )
         return bundle.v2
 
     def keep(self, v2: bytes, digests: Collection[bytes], members: bytes, folder: Path, end: EndTorrent) -> None:

@@ -72,8 +72,8 @@ class Seeding:
         gone = {entry.ref.sha512 for entry in missing}
         if gone:
             log.warning("%d of %d files are gone from %s.", len(gone), len(entries), self._blobs.folder)
-        for digest in gone:
-            for file in self._catalogue.published(digest):
+        for file, digest in self._catalogue.all_published():
+            if digest in gone:
                 log.warning("%s, which was published here, is gone: %s.", file, self._blobs.path(digest))
         for number, entry in enumerate(entries):
             if entry.ref.sha512 not in gone:

@@ -27,8 +27,8 @@ def _new_future() -> "asyncio.Future[Outcome]":
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A blob to fetch, of `length` bytes. `v2` is the infohash of its own torrent, and it is
-    `in_demand` when others asked the holder for it lately.
+    """A blob to fetch, of `length` bytes. `v2` is the infohash of its own torrent, and it is `in_demand` when others
+    asked the holder for it lately.
 
     `started` is set as soon as the holder delivers it, or what it waits for. `shared` and `tarball` are as in
     `Incoming`.

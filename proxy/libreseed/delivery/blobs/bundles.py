@@ -58,7 +58,7 @@ class BundleFetcher:
 
     def find_open(self, digest: bytes) -> OpenBundle | None:
         """Return a bundle that is on its way already, has delivered, and has this blob."""
-        return next((each for each in self._open.values() if each.length_of(digest) is not None), None)
+        return next((each for each in self._open.values() if digest in each.lengths), None)
 
     async def close(self) -> None:
         """End what is under way."""

@@ -65,8 +65,10 @@ class SwarmFetcher:
     async def _fetch_of_open_bundle(self, request: BlobRequest) -> BlobRef | None:
         """Fetch a blob of a bundle that is on its way: it need not be asked for. None when it does not come so."""
         bundle = self.bundles.find_open(request.digest)
-        length = bundle.length_of(request.digest) if bundle is not None else None
-        if bundle is None or length is None or (request.checked is not None and request.checked.length != length):
+        if bundle is None:
+            return None
+        length = bundle.lengths[request.digest]
+        if request.checked is not None and request.checked.length != length:
             return None
         part = Part(request.digest, length, request.started, request.shared, request.tarball)
         bundle.take(part)

@@ -35,10 +35,10 @@ class OpenBundle:
         """Whether somebody waits for something of it."""
         return any(not part.outcome.done() for part in self._parts)
 
-    def length_of(self, digest: bytes) -> int | None:
-        """Return the length in bytes of a blob that may come with it, None when it is not in it, or not to be relied
-        on."""
-        return self._lengths.get(digest) if self.has_delivered and self._failure is None else None
+    @property
+    def lengths(self) -> Mapping[bytes, int]:
+        """The blobs that may come with it, lengths in bytes by SHA-512; none as long as it is not to be relied on."""
+        return self._lengths if self.has_delivered and self._failure is None else {}
 
     async def claim(self, line: WaitingLine, unclaimed: dict[bytes, Part]) -> None:
         """Take of it what is unclaimed, and what waits in the line, as soon as it is known what is in it. Raises what

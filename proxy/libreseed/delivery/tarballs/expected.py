@@ -14,7 +14,7 @@ from libreseed.errors import IntegrityError, InvalidInputError, NotFoundError
 from libreseed.packages.integrity import format_integrity, parse_integrity
 from libreseed.packages.packument import Packument, manifest_of_tarball, upstream_tarball
 from libreseed.packages.partial import read_versions_lazily
-from libreseed.store.tables.catalogue import PUBLISHED
+from libreseed.store.tables.catalogue import PUBLISHED, TarballName
 from libreseed.store.tables.packuments import StoredPackument, is_upstreams_origin
 from libreseed.trust.records import BlobRef, Endpoint
 
@@ -44,6 +44,11 @@ class Expected:
     def label(self) -> str:
         """The tarball's name in messages."""
         return f"{self.file} of {self.name}"
+
+    @property
+    def tarball(self) -> TarballName | None:
+        """What a blob with the right SHA-512 may be called, None when only a client says that it is right."""
+        return TarballName(self.name, self.file, self.origin) if self.origin is not None else None
 
     def check(self, strong: "hashlib._Hash", weak: "hashlib._Hash") -> bytes:
         """Return the SHA-512 of what the upstream sent, given the SHA-512 (`strong`) and SHA-1 (`weak`) of it. Raises

@@ -14,7 +14,6 @@ from libreseed.delivery.tarballs.expected import Expected
 from libreseed.delivery.tarballs.pace import LOOK, Pace
 from libreseed.delivery.tarballs.upstream import STREAM_FROM, Got, UpstreamFetcher
 from libreseed.errors import IntegrityError, LibreseedError, NotFoundError, UnavailableError
-from libreseed.store.tables.catalogue import TarballName
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ class TarballRace:
             digest,
             expected.ref,
             expected.seeders,
-            TarballName(expected.name, expected.file, expected.origin) if expected.origin is not None else None,
+            expected.tarball,
             name=expected.label,
             shared=self._ownership.is_public(expected.name),
         )

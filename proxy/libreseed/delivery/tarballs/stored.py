@@ -56,12 +56,11 @@ class StoredTarballs:
         digest = expected.digest
         if digest is None:
             return None
-        is_its_own = expected.origin is not None and expected.name in self._catalogue.owners(digest)
-        ref = self._seeding.find(digest) if is_its_own else self._seeding.shared(digest)
-        if ref is None or not await self._seeding.check(digest):
+        ref = self._seeding.find(digest)
+        if ref is None or not self._may_give(digest, expected) or not await self._seeding.check(digest):
             return None
-        if expected.origin is not None:
-            await self._catalogue.name_tarball(TarballName(expected.name, expected.file, expected.origin), digest)
+        if expected.tarball is not None:
+            await self._catalogue.name_tarball(expected.tarball, digest)
         else:
             self.note_demanded(expected)
         return ref
@@ -76,3 +75,8 @@ class StoredTarballs:
         """Return a tarball with its bytes if they are in the page cache, as those just stored are."""
         data = self._seeding.cached(found.digest) if found.file is not None and found.digest is not None else None
         return found if data is None else replace(found, data=data)
+
+    def _may_give(self, digest: bytes, expected: Expected) -> bool:
+        if self._seeding.shared(digest) is not None:
+            return True
+        return expected.origin is not None and expected.name in self._catalogue.owners(digest)

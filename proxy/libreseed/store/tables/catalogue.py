@@ -1,7 +1,7 @@
 """The blobs in the store: the torrent of each, and the tarballs, by package and file name, that it is."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from libreseed.trust.records import BlobRef
 
 PUBLISHED = "published"
 """The origin of tarballs that were published here."""
+_NAME = "INSERT OR REPLACE INTO tarballs (name, file, origin, sha512) VALUES (?, ?, ?, ?)"
 
 
 class TarballName(NamedTuple):
@@ -104,11 +105,15 @@ class Catalogue:
             (theirs if belongs(name) else others).add(digest)
         return theirs - others
 
+    def all_published(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the file name of each tarball published here, and the SHA-512 of the blob that it is."""
+        for (_, file), (digest, origin) in self._tarballs.items():
+            if origin == PUBLISHED:
+                yield file, digest
+
     def published(self, digest: bytes) -> list[str]:
         """Return the file names of the tarballs published here that a blob is."""
-        return [
-            file for (_, file), blob in self._tarballs.items() if blob.digest == digest and blob.origin == PUBLISHED
-        ]
+        return [file for file, found in self.all_published() if found == digest]
 
     @property
     def tarballs(self) -> int:
@@ -122,6 +127,3 @@ class Catalogue:
 
     def _remember(self, tarball: TarballName, digest: bytes) -> None:
         self._tarballs[tarball.name, tarball.file] = NamedBlob(digest, tarball.origin)
-
-
-_NAME = "INSERT OR REPLACE INTO tarballs (name, file, origin, sha512) VALUES (?, ?, ?, ?)"
