@@ -42,9 +42,8 @@ def doctor_command(verify: bool, repair: bool, root: Path) -> int:
         return 0
     if repair:
         where = settings.swarm_dir / "damaged"
-        click.echo(
-            f"It is fetched anew when somebody asks for it. Damaged files are in {where} now; nothing was deleted."
-        )
+        click.echo("What was wrong is fetched anew when it is asked for.")
+        click.echo(f"Damaged files are in {where} now; nothing was deleted.")
         return 0 if not (findings.database or findings.unreadable) else 1
     click.echo("To repair it: stop the node, then libreseed doctor --verify --repair", err=True)
     return 1
